@@ -1,0 +1,10 @@
+"""Real data for a study: loaded, checked, split, scaled; nothing is fetched at import, nothing loaded is executed."""
+
+from .arrays import noise_like as noise_like
+from .arrays import one_hot_centred as one_hot_centred
+from .arrays import standardise as standardise
+from .dataset import Dataset as Dataset
+from .images import block_mean as block_mean
+from .images import resize_images as resize_images
+from .loading import load as load
+from .splitting import split as split
