@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Integer, Shaped
 
 from .finite_group import FiniteGroup, Subgroup
-from .planar import PointGroup, TorusGroup, pixel_permutation
+from .planar import PointGroup, TorusGroup, check_acts_on_pixels, pixel_permutation
 from .value import Value, content, frozen
 
 Element = int | np.integer | Integer[Array, ""] | Integer[np.ndarray, ""]
@@ -190,8 +190,8 @@ class _Trivial(Action):
 def image_action(group: FiniteGroup) -> Action:
     r"""Rotations and flips of images (height, width, channels): $(\rho(g) f)(x) = f(g^{-1} x)$, exact on pixels.
 
-    Element r of C4 and D4 (index 1) is `jnp.rot90`; element s (index 4 of D4) is `jnp.fliplr`. Images are square where the
-    group maps rows to columns; a group of the torus acts on images of its own size.
+    Element r of C4 and D4 (index 1) is `jnp.rot90`; element s (index 4 of D4) is `jnp.fliplr`. Images are square where
+    the group maps rows to columns; a group of the torus acts on images of its own size.
 
     Raises:
         TypeError: the group does not act on pixels.
@@ -201,8 +201,7 @@ def image_action(group: FiniteGroup) -> Action:
     >>> image_action(point_group("C4"))(1, image)[..., 0].tolist()
     [[1.0, 3.0], [0.0, 2.0]]
     """
-    pixel_permutation(group, 1, 1) if not isinstance(group, TorusGroup) else None
-    return _Image(group)
+    return _Image(check_acts_on_pixels(group))
 
 
 def permutation_action(group: FiniteGroup, permutations: Any, axis: int = -1) -> Action:
@@ -210,7 +209,7 @@ def permutation_action(group: FiniteGroup, permutations: Any, axis: int = -1) ->
 
     Args:
         group: the group.
-        permutations: integers, shape (|G|, points); point i goes to `permutations[g, i]`, so row gh is row g after row h.
+        permutations: integers, shape (|G|, points); point i goes to `permutations[g, i]`: row gh is row g after row h.
         axis: the axis permuted, counted from the last, as batches come first: -1 for vectors, -2 for (sites, channels).
 
     Raises:

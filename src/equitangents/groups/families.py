@@ -91,17 +91,17 @@ def semidirect_product(n: FiniteGroup, h: FiniteGroup, automorphisms: Any) -> Fi
             f"expected automorphisms as integers of shape {(h.order, n.order)}, one row for each element of {h}; "
             f"got {alpha.dtype} of shape {alpha.shape}."
         )
-    for a, row in enumerate(alpha):
+    for i, row in enumerate(alpha):
         if not np.array_equal(np.sort(row), np.arange(n.order)) or (row[n.table] != n.table[row[:, None], row]).any():
             raise ValueError(
-                f"expected automorphisms of {n}; got row {a} = {row.tolist()}, which is none; "
+                f"expected automorphisms of {n}; got row {i} = {row.tolist()}, which is none; "
                 "it must permute the elements and keep products."
             )
-    for a, b in itertools.product(h.elements, h.elements):
-        if not np.array_equal(alpha[h.table[a, b]], alpha[a][alpha[b]]):
+    for i, j in itertools.product(h.elements, h.elements):
+        if not np.array_equal(alpha[h.table[i, j]], alpha[i][alpha[j]]):
             raise ValueError(
-                f"expected automorphisms of {n} that compose as {h} does; row {h.table[a, b]} is not row {a} after "
-                f"row {b}; check the order of the rows."
+                f"expected automorphisms of {n} that compose as {h} does; row {h.table[i, j]} is not row {i} after "
+                f"row {j}; check the order of the rows."
             )
     a, x = np.divmod(np.arange(h.order * n.order), n.order)
     table = h.table[a[:, None], a] * n.order + n.table[x[:, None], alpha[a[:, None], x]]

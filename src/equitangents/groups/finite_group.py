@@ -3,12 +3,14 @@
 import functools
 import operator
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from .axioms import check_associative, closed_table, find_identity, find_inverses, generated, generating_set
 from .value import Value, content, frozen
 
+Index = int | np.integer
 MAX_LISTED = 48  # the order up to which all subgroups are listed
 
 
@@ -43,10 +45,10 @@ class FiniteGroup(Value):
     labels: tuple[str, ...]
 
     def __init__(self, table: Any, name: str | None = None, labels: Sequence[str] | None = None):
-        table = _closed_table(table)
-        identity = _identity(table)
-        inverse = _inverse(table, identity)
-        _check_associative(table)
+        table = closed_table(table)
+        identity = find_identity(table)
+        inverse = find_inverses(table, identity)
+        check_associative(table)
         if labels is None:
             labels = ["e" if a == identity else f"g{a}" for a in range(len(table))]
         if len(labels) != len(table) or len(set(labels)) != len(table):
@@ -74,7 +76,7 @@ class FiniteGroup(Value):
         """Whether $ab = ba$ for all a and b."""
         return bool(np.array_equal(self.table, self.table.T))
 
-    def multiply(self, a: int, b: int) -> int:
+    def multiply(self, a: Index, b: Index) -> int:
         """The product $ab$: as maps, b acts first."""
         return int(self.table[self.check_element(a), self.check_element(b)])
 
@@ -85,13 +87,13 @@ class FiniteGroup(Value):
             raise ValueError(f"expected an element of {self}, from 0 to {self.order - 1}; got {a}.")
         return a
 
-    def element_order(self, a: int) -> int:
+    def element_order(self, a: Index) -> int:
         """The smallest k >= 1 with $a^k = e$."""
         return self._element_orders[self.check_element(a)]
 
     @functools.cached_property
     def _element_orders(self) -> tuple[int, ...]:
-        return tuple(len(_generated(self.table, [a])) for a in self.elements)
+        return tuple(len(generated(self.table, [a])) for a in self.elements)
 
     def generators(self) -> tuple[int, ...]:
         """A small generating set, greedy from the elements of highest order; empty for the trivial group."""
@@ -100,17 +102,17 @@ class FiniteGroup(Value):
     @functools.cached_property
     def _generators(self) -> tuple[int, ...]:
         by_order = sorted(self.elements, key=lambda a: -self.element_order(a))  # sorted keeps ties in place
-        return tuple(a for a in _generating_set(self.table, by_order) if a != self.identity)
+        return tuple(a for a in generating_set(self.table, by_order) if a != self.identity)
 
     def conjugacy_classes(self) -> tuple[tuple[int, ...], ...]:
         r"""The classes $\{g a g^{-1}\}$, each sorted, in the order of their first elements."""
         conjugates = self.table[self.table, self.inverse[:, None]]  # [g, a] -> g a g^-1
         return tuple(sorted({tuple(np.unique(conjugates[:, a]).tolist()) for a in self.elements}))
 
-    def subgroup(self, generators: Iterable[int]) -> "Subgroup":
+    def subgroup(self, generators: Iterable[Index]) -> "Subgroup":
         """The smallest subgroup that contains `generators`."""
         chosen = [self.identity, *(self.check_element(a) for a in generators)]
-        return Subgroup(self, _generated(self.table, chosen))
+        return Subgroup(self, generated(self.table, chosen))
 
     def subgroups(self) -> tuple["Subgroup", ...]:
         """All subgroups, by order and then by elements.
@@ -123,18 +125,18 @@ class FiniteGroup(Value):
                 f"expected a group of order at most {MAX_LISTED} to list all subgroups; got {self} of order "
                 f"{self.order}; use subgroup(generators) for the ones you need."
             )
-        found = {(self.identity,)}
+        found: set[tuple[int, ...]] = {(self.identity,)}
         frontier = list(found)
         while frontier:
             smaller = frontier.pop()
             for a in set(self.elements) - set(smaller):
-                larger = _generated(self.table, [*smaller, a])
+                larger = generated(self.table, [*smaller, a])
                 if larger not in found:
                     found.add(larger)
                     frontier.append(larger)
         return tuple(Subgroup(self, elements) for elements in sorted(found, key=lambda s: (len(s), s)))
 
-    def cosets(self, subgroup: "Subgroup", side: Literal["left", "right"] = "left") -> tuple[tuple[int, ...], ...]:
+    def cosets(self, subgroup: "Subgroup", side: str = "left") -> tuple[tuple[int, ...], ...]:
         """The cosets aH (left) or Ha (right), each sorted, in the order of their first elements."""
         self.check_subgroup(subgroup)
         if side not in ("left", "right"):
@@ -146,7 +148,7 @@ class FiniteGroup(Value):
         """A ValueError unless `subgroup` is one of this group."""
         if subgroup.parent != self:
             raise ValueError(
-                f"expected a subgroup of {self}; got one of {subgroup.parent}; make it with {self}.subgroup(generators)."
+                f"expected a subgroup of {self}; got one of {subgroup.parent}; make it with its method subgroup."
             )
 
     def _restricted(self, elements: tuple[int, ...]) -> "FiniteGroup":
@@ -199,88 +201,3 @@ class Subgroup(Value):
     def group(self) -> FiniteGroup:
         """The subgroup as a group of its own, of the parent's kind where that has a meaning (point groups)."""
         return self.parent._restricted(self.elements)
-
-
-def _generated(table: np.ndarray, generators: Sequence[int]) -> tuple[int, ...]:
-    """All products (..(a b) c ..) of generators, sorted."""
-    reached = np.zeros(len(table), bool)
-    new = np.unique(generators)
-    while new.size:
-        reached[new] = True
-        products = np.unique(table[np.ix_(new, generators)])
-        new = products[~reached[products]]
-    return tuple(np.flatnonzero(reached).tolist())
-
-
-def _generating_set(table: np.ndarray, candidates: Iterable[int]) -> list[int]:
-    """Those of the candidates that are no products of the ones before."""
-    chosen: list[int] = []
-    reached: set[int] = set()
-    for a in candidates:
-        if a not in reached:
-            chosen.append(a)
-            reached = set(_generated(table, chosen))
-        if len(reached) == len(table):
-            break
-    return chosen
-
-
-def _closed_table(table: Any) -> np.ndarray:
-    try:
-        table = np.asarray(table)
-    except ValueError:
-        raise ValueError(
-            "expected a square multiplication table; got rows of different lengths; fill them in."
-        ) from None
-    if table.ndim != 2 or table.shape[0] != table.shape[1] or table.size == 0:
-        raise ValueError(
-            f"expected a square multiplication table of at least one element; got shape {table.shape}; "
-            "give table[a, b] = index of a*b for all pairs."
-        )
-    if table.dtype.kind not in "iu":
-        raise ValueError(
-            f"expected a table of integers; got {table.dtype}; give the index of each product, from 0 to {len(table) - 1}."
-        )
-    outside = np.argwhere((table < 0) | (table >= len(table)))
-    if outside.size:
-        a, b = outside[0]
-        raise ValueError(
-            f"expected products from 0 to {len(table) - 1}; got table[{a}, {b}] = {table[a, b]}; "
-            "a group is closed, so number its elements from 0."
-        )
-    return table.astype(np.int32)
-
-
-def _identity(table: np.ndarray) -> int:
-    order = np.arange(len(table))
-    found = np.flatnonzero((table == order).all(1) & (table == order[:, None]).all(0))
-    if not found.size:
-        raise ValueError(
-            f"expected an identity e with e*a = a*e = a; got a table of {len(table)} elements with none; "
-            "check that table[a, b] is a*b."
-        )
-    return int(found[0])
-
-
-def _inverse(table: np.ndarray, identity: int) -> np.ndarray:
-    inverse = np.argmax(table == identity, axis=1)
-    order = np.arange(len(table))
-    missing = np.flatnonzero((table[order, inverse] != identity) | (table[inverse, order] != identity))
-    if missing.size:
-        raise ValueError(
-            f"expected an inverse of each element; got none for element {missing[0]} "
-            f"(identity {identity}); each row and column must hold each element once."
-        )
-    return inverse
-
-
-def _check_associative(table: np.ndarray) -> None:
-    """Light's test: (x a) y = x (a y) for all x, y and a in a generating set implies it for all a."""
-    for a in _generating_set(table, range(len(table))):
-        wrong = table[table[:, a]] != table[:, table[a]]
-        if wrong.any():
-            x, y = np.argwhere(wrong)[0]
-            raise ValueError(
-                f"expected an associative table; got ({x}*{a})*{y} = {table[table[x, a], y]} but "
-                f"{x}*({a}*{y}) = {table[x, table[a, y]]}; check these products."
-            )

@@ -63,12 +63,12 @@ class PointGroup(FiniteGroup):
 
     def _restricted(self, elements: tuple[int, ...]) -> FiniteGroup:
         matrices = self.matrices[list(elements)]
-        names = [name for name in IN_D4 if np.array_equal(point_group(name).matrices, matrices)]
-        return PointGroup(matrices, *names[:1], labels=tuple(self.labels[a] for a in elements))
+        name = next((name for name in IN_D4 if np.array_equal(point_group(name).matrices, matrices)), None)
+        return PointGroup(matrices, name, tuple(self.labels[a] for a in elements))
 
 
 class TorusGroup(FiniteGroup):
-    r"""Maps $x \to R x + t$ of the height x width torus, with R about pixel (0, 0); made by `p4`, `p4m`, `translations`.
+    r"""Maps $x \to R x + t$ of the torus, with R about pixel (0, 0); made by `p4`, `p4m`, `translations`.
 
     Args:
         matrices: R of each element, acting on (row, column), shape (n, 2, 2).
@@ -100,8 +100,10 @@ class TorusGroup(FiniteGroup):
             )
         if shifts.shape != (len(matrices), 2) or shifts.dtype.kind not in "iu":
             raise ValueError(
-                f"expected shifts as integers of shape {(len(matrices), 2)}; got {shifts.dtype} of shape {shifts.shape}."
+                f"expected shifts as integers of shape ({len(matrices)}, 2); got {shifts.dtype} of {shifts.shape}."
             )
+        if min(shape) < 1:
+            raise ValueError(f"expected a torus of at least 1 x 1; got {shape[0]} x {shape[1]}; choose another.")
         if shape[0] != shape[1] and (matrices[:, 0, 1] != 0).any():
             raise ValueError(f"expected a square torus for maps of rows to columns; got {shape[0]} x {shape[1]}.")
         shifts = shifts % shape
@@ -127,8 +129,8 @@ class TorusGroup(FiniteGroup):
 def point_group(name: str) -> PointGroup:
     """The group of images called C1, C2, C4 (rotations), D1, D2 or D4 (with flips).
 
-    As subgroups of D4, whose elements are r^k (index k) and r^k s (index 4 + k): r is `jnp.rot90`, counter-clockwise, and
-    s is `jnp.fliplr`, acting first. C2 = (e, r2), D1 = (e, s), D2 = (e, r2, s, r2s), in this order.
+    All are subgroups of D4, whose elements are r^k (index k) and r^k s (index 4 + k), where r is `jnp.rot90`,
+    counter-clockwise, and s, which acts first, is `jnp.fliplr`. C2 = (e, r2), D1 = (e, s), D2 = (e, r2, s, r2s).
 
     >>> point_group("D2"), point_group("D2").labels
     (D2, ('e', 'r2', 's', 'r2s'))
@@ -164,8 +166,8 @@ def translations(height: int, width: int) -> TorusGroup:
 def p4(n: int) -> TorusGroup:
     """Rotations by 90 degrees and translations of the n x n torus, order 4 n^2.
 
-    The element g = (r, t), $g x = R^r x + t$, has index (r n + t[0]) n + t[1]: functions over the group are arrays of shape
-    (4, n, n). The rotation r is counter-clockwise as `jnp.rot90`, but about pixel (0, 0).
+    The element g = (r, t), $g x = R^r x + t$, has index (r n + t[0]) n + t[1]: functions over the group are arrays of
+    shape (4, n, n). The rotation r is counter-clockwise as `jnp.rot90`, but about pixel (0, 0).
     """
     return _roto_translations(point_group("C4"), (n, n), f"p4({n})")
 
@@ -186,14 +188,19 @@ def pixel_permutation(group: FiniteGroup, height: int, width: int) -> np.ndarray
         TypeError: the group does not act on pixels.
         ValueError: it does not act on images of this size.
     """
+    check_count("a height", height)
+    check_count("a width", width)
+    return _pixel_permutation(check_acts_on_pixels(group), height, width)
+
+
+def check_acts_on_pixels(group: FiniteGroup) -> PointGroup | TorusGroup:
+    """The group, or a TypeError where it does not act on pixels."""
     if not isinstance(group, PointGroup | TorusGroup):
         raise TypeError(
             f"expected a group of the square grid, such as point_group('C4') or p4(8); got {group}; "
             "use permutation_action for others."
         )
-    check_count("a height", height)
-    check_count("a width", width)
-    return _pixel_permutation(group, height, width)
+    return group
 
 
 @functools.lru_cache(maxsize=64)

@@ -19,7 +19,7 @@ class Value:
         raise AttributeError(f"{type(self).__name__} is immutable, so {name} cannot be set; construct a new value.")
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (type(self) is type(other) and self._key() == other._key())  # type: ignore[attr-defined]
+        return self is other or (type(self) is type(other) and self._key() == other._key())
 
     def __hash__(self) -> int:
         if "_hash" not in self.__dict__:
