@@ -1,3 +1,10 @@
 """Neural networks with symmetries, at infinite and at finite width."""
 
+from .kernels import Kernel as Kernel
+from .kernels import kernel as kernel
+from .kernels import nngp as nngp
+from .kernels import nngp_and_ntk as nngp_and_ntk
+from .kernels import ntk as ntk
+from .nets import *  # noqa: F403
+
 __version__ = "0.1.0.dev0"

@@ -1,0 +1,184 @@
+"""From a description and two batches of inputs to matrices: NNGP and NTK."""
+
+import functools
+import math
+import warnings
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ..nets import AbstractActivation, AbstractLayer, Activation, output_shape
+from .activations import has_closed_form
+from .inputs import check_inputs, input_covariances, input_variances
+from .kernel import Kernel, Needs
+from .propagate import needs, propagate
+from .tiles import gram, tile_rows
+
+Inputs = Array | Kernel
+
+
+def nngp(net: AbstractLayer, x1: Inputs, x2: Array | None = None) -> Array:
+    r"""Covariance $E[f(x_1) f(x_2)]$ of the network's output at initialisation, as its width goes to infinity.
+
+    Args:
+        net: the description; its widths are not used.
+        x1: (n1, *sites, channels), or a `Kernel` of two batches as `kernel` returns it; then x2 is left out.
+        x2: (n2, *sites, channels); None means x1, and the symmetric half is computed once.
+
+    Returns:
+        (n1, n2) for each output channel; (n1, n2, *sites, *sites) where the output has sites.
+
+    Raises:
+        TypeError, ValueError: inputs that do not fit the network, before anything is traced.
+        NotImplementedError: a layer without a rule.
+
+    References:
+        Neal (1996); Lee et al. (2018), arXiv:1711.00165.
+
+    >>> import jax.numpy as jnp
+    >>> from equitangents import Dense, Relu, Serial
+    >>> float(nngp(Serial(Dense(1), Relu(), Dense(1)), jnp.ones((1, 3)))[0, 0])
+    0.5
+    """
+    return _matrices(net, x1, x2, ("nngp",))[0]
+
+
+def ntk(net: AbstractLayer, x1: Inputs, x2: Array | None = None) -> Array:
+    r"""Neural tangent kernel $\sum_\theta \partial_\theta f(x_1)\, \partial_\theta f(x_2)$, as width goes to infinity.
+
+    Arguments, shapes and errors as for `nngp`. Parameters count with their learning-rate factors.
+
+    References:
+        Jacot et al. (2018), arXiv:1806.07572, theorem 1.
+
+    >>> import jax.numpy as jnp
+    >>> from equitangents import Dense, Relu, Serial
+    >>> float(ntk(Serial(Dense(1), Relu(), Dense(1)), jnp.ones((1, 3)))[0, 0])
+    1.0
+    """
+    return _matrices(net, x1, x2, ("ntk",))[0]
+
+
+def nngp_and_ntk(net: AbstractLayer, x1: Inputs, x2: Array | None = None) -> tuple[Array, Array]:
+    """Both kernels in one pass; arguments, shapes and errors as for `nngp`."""
+    first, second = _matrices(net, x1, x2, ("nngp", "ntk"))
+    return first, second
+
+
+def kernel(net: AbstractLayer, x1: Inputs, x2: Array | None = None) -> Kernel:
+    """All that is known after `net`, to be passed on: `nngp(head, kernel(body, x1, x2))` is `nngp` of both in a row.
+
+    Args:
+        net: the description.
+        x1, x2: as for `nngp`.
+
+    Returns:
+        A `Kernel` whose arrays have leading batch axes: k11 (n1, ...), k22 (n2, ...), k12, d and ntk (n1, n2, ...).
+        Covariances between all sites are kept, so this takes the memory that `nngp` saves.
+    """
+    _check(net, x1, x2)
+    return _whole(net, x1, x2)
+
+
+def _matrices(net: AbstractLayer, x1: Inputs, x2: Array | None, names: tuple[str, ...]) -> tuple[Array, ...]:
+    _check(net, x1, x2)
+    if isinstance(x1, Kernel):
+        out = _whole(net, x1, None)
+        both = {"nngp": out.k12, "ntk": out.ntk}
+        return tuple(both[name] for name in names)
+    return _tiled(net, x1, x2, names)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _tiled(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str, ...]) -> tuple[Array, ...]:
+    wanted = needs(net, Needs(True, "none"))
+
+    def tile(a: Array, b: Array) -> tuple[Array, ...]:
+        out = _propagated(net, _inputs(a, b, wanted))
+        both = {"nngp": out.k12, "ntk": out.ntk}
+        return tuple(_between_sites(both[name], out) for name in names)
+
+    other = x1 if x2 is None else x2
+    entries = math.prod(x1.shape[1:-1]) ** (2 if wanted.pairs else 1)
+    rows = tile_rows(jax.default_backend(), entries, x1.shape[0], other.shape[0])
+    return gram(tile, x1, x2, rows)
+
+
+@jax.jit
+def _whole(net: AbstractLayer, x1: Inputs, x2: Array | None) -> Kernel:
+    if isinstance(x1, Kernel):
+        return _propagated(net, x1)
+    return _propagated(net, _inputs(x1, x1 if x2 is None else x2, needs(net, Needs(True, "pairs"))))
+
+
+def _inputs(x1: Array, x2: Array, wanted: Needs) -> Kernel:
+    k12, d = input_covariances(x1, x2, wanted)
+    k11, k22 = input_variances(x1, wanted), input_variances(x2, wanted)
+    return Kernel(k11, k12, k22, d, jnp.zeros_like(k12), x1.shape[1:-1], False)
+
+
+def _propagated(net: AbstractLayer, k: Kernel) -> Kernel:
+    """`propagate` over all pairs of two batches; what belongs to one input is computed once for it."""
+    static: list[tuple[tuple[int, ...], bool]] = []
+
+    def one(k11, k12, k22, d, ntk):
+        out = propagate(net, Kernel(k11, k12, k22, d, ntk, k.sites, k.gaussian))
+        static.append((out.sites, out.gaussian))
+        return out.k11, out.k12, out.k22, out.d, out.ntk
+
+    columns = jax.vmap(one, (None, 0, 0, 0, 0), (None, 0, 0, 0, 0))
+    rows = jax.vmap(columns, (0, 0, None, 0, 0), (0, 0, None, 0, 0))
+    k11, k12, k22, d, ntk = rows(k.k11, k.k12, k.k22, k.d, k.ntk)
+    sites, gaussian = static[-1]
+    return Kernel(k11, k12, k22, d, ntk, sites, gaussian)
+
+
+def _between_sites(k: Array, out: Kernel) -> Array:
+    """(n1, n2, *sites, *sites): where only equal sites are known the network mixes none, and this is an error."""
+    if k.ndim == 2 + 2 * len(out.sites):
+        return k
+    raise ValueError("expected covariances between all sites of the output; `needs` of a layer drops them.")
+
+
+def _check(net: object, x1: object, x2: object) -> None:
+    if not isinstance(net, AbstractLayer):
+        what = f"the class {net.__name__}" if isinstance(net, type) else repr(net)
+        raise TypeError(f"expected a description such as Serial(Dense(64), Relu(), Dense(1)), got {what}.")
+    _check_quadrature(net)
+    if isinstance(x1, Kernel):
+        if x2 is not None:
+            raise ValueError("expected no x2 beside a Kernel, which holds both batches already; leave x2 out.")
+        return
+    check_inputs(x1, "x1")
+    output_shape(net, x1.shape[1:])  # type: ignore[attr-defined]
+    if x2 is None:
+        return
+    check_inputs(x2, "x2")
+    if x1.shape[1:] != x2.shape[1:]:  # type: ignore[attr-defined]
+        raise ValueError(
+            f"expected x1 and x2 with examples of one shape, got {x1.shape[1:]} and {x2.shape[1:]}."  # type: ignore
+        )
+    if x1.dtype != x2.dtype:  # type: ignore[attr-defined]
+        raise TypeError(f"expected x1 and x2 of one dtype, got {x1.dtype} and {x2.dtype}; convert one.")  # type: ignore
+
+
+def _check_quadrature(net: AbstractLayer) -> None:
+    """Warn where the quadrature of a user's nonlinearity is not good enough."""
+    for layer in jax.tree.leaves(net, is_leaf=lambda inside: isinstance(inside, AbstractActivation)):
+        if isinstance(layer, Activation) and not has_closed_form(layer):
+            error = _error_of(layer.function, layer.kinks)
+            if error > 1e-6:
+                warnings.warn(
+                    f"{layer!r}: the quadrature of its kernel has an estimated error of {error:.1e} at variance 1, "
+                    "expected at most 1e-6; name the points where its derivative jumps with kinks=(...), or register a "
+                    "closed form with @dual.register.",
+                    stacklevel=4,
+                )
+
+
+@functools.lru_cache(maxsize=256)
+def _error_of(function, kinks: tuple[float, ...]) -> float:
+    from ..numerics import quadrature_error
+
+    return float(quadrature_error(function, kinks=kinks, variance=1.0))

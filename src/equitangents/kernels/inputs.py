@@ -1,0 +1,84 @@
+"""Covariances of raw inputs, accurate for nearly equal ones."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array
+
+from ..numerics import safe_divide, safe_sqrt
+from .kernel import Needs
+
+NEAR = 1e-2
+"""Defects below this are recomputed from differences: a rounded cosine has lost half its digits there."""
+
+
+def input_variances(x: Array, needs: Needs) -> Array | None:
+    """k11 of a batch: (n, *sites), or (n, *sites, *sites) where pairs of sites are needed, or None."""
+    channels = x.shape[-1]
+    if needs.variances == "none":
+        return None
+    if needs.variances == "sites" or x.ndim == 2:
+        return jnp.sum(x * x, axis=-1) / channels
+    flat = x.reshape(x.shape[0], -1, channels)
+    return (jnp.einsum("nsc,ntc->nst", flat, flat) / channels).reshape(x.shape[0], *x.shape[1:-1], *x.shape[1:-1])
+
+
+def input_covariances(x1: Array, x2: Array, needs: Needs) -> tuple[Array, Array | None]:
+    """k12 and the angle defect d of two batches, each (n1, n2, *pairs) or (n1, n2, *sites); d is None if not needed."""
+    sites, channels = x1.shape[1:-1], x1.shape[-1]
+    if x1.ndim == 2 and needs.variances != "none":
+        return _vectors(x1, x2)
+    f1, f2 = (x.reshape(x.shape[0], -1, channels) for x in (x1, x2))
+    pairs = needs.pairs and bool(sites)
+    across = "asc,btc->abst" if pairs else "asc,bsc->abs"
+    shape = (x1.shape[0], x2.shape[0], *sites, *(sites if pairs else ()))
+    if needs.variances == "none":
+        return (jnp.einsum(across, f1, f2) / channels).reshape(shape), None
+    u1, u2 = _unit(f1), _unit(f2)
+    v1, v2 = (u1[:, None, :, None], u2[None, :, None]) if pairs else (u1[:, None], u2[None, :])
+    d = jnp.clip(jnp.sum((v1 - v2) ** 2, axis=-1) / 2, 0, 2)
+    return (jnp.einsum(across, f1, f2) / channels).reshape(shape), d.reshape(shape)
+
+
+def _unit(x: Array) -> Array:
+    """x divided by its norm over the last axis; zero stays zero."""
+    norm = safe_sqrt(jnp.sum(x * x, axis=-1, keepdims=True))
+    return safe_divide(x, jnp.broadcast_to(norm, x.shape))
+
+
+def _vectors(x1: Array, x2: Array) -> tuple[Array, Array]:
+    """One matrix product; near pairs, if there are any, again from the differences of the normalised inputs."""
+    u1, u2 = _unit(x1), _unit(x2)
+    r1, r2 = (safe_sqrt(jnp.mean(x * x, axis=-1)) for x in (x1, x2))
+    rough = 1 - jnp.einsum("ac,bc->ab", u1, u2, precision=lax.Precision.HIGHEST)
+
+    def exact(rough: Array) -> Array:
+        def row(pair: tuple[Array, Array]) -> Array:
+            u, d = pair
+            return jnp.where(d < NEAR, jnp.sum((u[None] - u2) ** 2, axis=-1) / 2, d)
+
+        return lax.map(row, (u1, rough))
+
+    d = jnp.clip(lax.cond(jnp.any(rough < NEAR), exact, lambda d: d, rough), 0, 2)
+    return r1[:, None] * r2[None, :] * (1 - d), d
+
+
+def check_inputs(x: object, name: str) -> None:
+    """Raise unless `x` is a batch of examples of floating point numbers, all finite where they can be looked at."""
+    if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+        raise TypeError(
+            f"expected {name} to be an array (n, *sites, channels), got {type(x).__name__}; use jnp.asarray."
+        )
+    shape = tuple(x.shape)
+    if len(shape) < 2:
+        raise ValueError(
+            f"expected {name} of shape (n, *sites, channels), got shape {shape}; add a batch axis with {name}[None]."
+        )
+    if math.prod(shape) == 0:
+        raise ValueError(f"expected {name} to hold examples, got the empty shape {shape}.")
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        raise TypeError(f"expected {name} of floating point numbers, got {x.dtype}; convert with {name}.astype(float).")
+    if not isinstance(x, jax.core.Tracer) and not bool(jnp.all(jnp.isfinite(x))):  # type: ignore[call-overload]
+        raise ValueError(f"expected {name} to be finite, got NaN or infinity in it; clean the data first.")

@@ -1,0 +1,112 @@
+"""The covariances of one pair of inputs, as they go through a network."""
+
+from typing import Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ..nets import AbstractLayer
+from ..numerics import safe_divide, safe_sqrt
+
+
+class Kernel(eqx.Module):
+    """Covariances and tangent kernel of one pair of inputs, at one place in a network.
+
+    Shapes are those of one pair; the driver adds batch axes by `vmap`. `sites` is the shape of the sites, `pairs` stands
+    for `(*sites, *sites)`. A vector has `sites = ()`, where the two agree.
+
+    Attributes:
+        k11: variance of the first input, of shape `sites`; `pairs` where sites are averaged later; None if not needed.
+        k12: covariance of the two inputs, of shape `pairs`, or `sites` if nothing later mixes sites.
+        k22: variance of the second input, like k11.
+        d: angle defect 1 - k12 / sqrt(k11 k22), like k12, accurate to its own last digit; None if not needed.
+        ntk: tangent kernel, like k12.
+        sites: shape of the sites.
+        gaussian: whether channels are independent centred Gaussians here, as after a layer with weights; nonlinearities
+            need that, and raw inputs are not.
+    """
+
+    k11: Array | None
+    k12: Array
+    k22: Array | None
+    d: Array | None
+    ntk: Array
+    sites: tuple[int, ...] = eqx.field(static=True, default=())
+    gaussian: bool = eqx.field(static=True, default=False)
+
+    @property
+    def pairs(self) -> bool:
+        """Whether covariances between different sites are held."""
+        return bool(self.sites) and self.k12.ndim == 2 * len(self.sites)
+
+
+class Needs(eqx.Module):
+    """What must be known about a kernel at one place of a network.
+
+    Attributes:
+        pairs: covariances k12 and tangent kernel between different sites.
+        variances: of each input with itself: not at all, at each site, or between different sites.
+    """
+
+    pairs: bool = eqx.field(static=True)
+    variances: Literal["none", "sites", "pairs"] = eqx.field(static=True)
+
+    def __or__(self, other: "Needs") -> "Needs":
+        order = ("none", "sites", "pairs")
+        return Needs(self.pairs or other.pairs, max(self.variances, other.variances, key=order.index))
+
+
+def at_sites(k: Array, sites: tuple[int, ...]) -> Array:
+    """The diagonal over sites of an array of shape `(*sites, *sites)`; one of shape `sites` is returned as it is."""
+    if not sites or k.ndim == len(sites):
+        return k
+    size = 1
+    for n in sites:
+        size *= n
+    return jnp.diagonal(k.reshape(size, size)).reshape(sites)
+
+
+def diagonal(k: Kernel) -> Kernel:
+    """The kernel without covariances between different sites of the two inputs."""
+    if not k.pairs:
+        return k
+    d = None if k.d is None else at_sites(k.d, k.sites)
+    return Kernel(k.k11, at_sites(k.k12, k.sites), k.k22, d, at_sites(k.ntk, k.sites), k.sites, k.gaussian)
+
+
+def spread(k11: Array, k22: Array, k: Kernel) -> tuple[Array, Array]:
+    """Variances at the sites of each input, shaped so that they broadcast against `k.k12`."""
+    k11, k22 = at_sites(k11, k.sites), at_sites(k22, k.sites)
+    if k.pairs:
+        ones = (1,) * len(k.sites)
+        k11, k22 = k11.reshape(*k.sites, *ones), k22.reshape(*ones, *k.sites)
+    return k11, k22
+
+
+def variances_of(layer: AbstractLayer, k: Kernel) -> tuple[Array, Array]:
+    """k11 and k22; an error for whoever wrote the rules if they were not kept."""
+    if k.k11 is None or k.k22 is None:
+        raise ValueError(
+            f"{type(layer).__name__} needs variances, which were not kept: expected `needs` of the layers after them to "
+            "ask for them; register a rule with @needs.register for the layer that drops them."
+        )
+    return k.k11, k.k22
+
+
+def defect_from_covariance(k11: Array, k12: Array, k22: Array) -> Array:
+    """1 - k12 / sqrt(k11 k22), clipped to [0, 2]; loses digits where it is small. Zero variances give 1."""
+    return jnp.clip(1 - safe_divide(k12, safe_sqrt(k11 * k22)), 0, 2)
+
+
+def half_distance(k11: Array, k22: Array, d: Array) -> Array:
+    """Half the mean square of the difference, (k11 + k22)/2 - k12 = (r1 - r2)^2/2 + r1 r2 d, without cancellation."""
+    r1, r2 = safe_sqrt(k11), safe_sqrt(k22)
+    return (r1 - r2) ** 2 / 2 + r1 * r2 * d
+
+
+def defect_from_distance(k11: Array, k22: Array, q: Array) -> Array:
+    """The inverse of `half_distance`, clipped to [0, 2]. Zero variances give 0."""
+    r1, r2 = safe_sqrt(k11), safe_sqrt(k22)
+    apart = safe_divide(k11 - k22, r1 + r2)
+    return jnp.clip(safe_divide(q - apart**2 / 2, r1 * r2), 0, 2)

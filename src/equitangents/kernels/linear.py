@@ -1,0 +1,74 @@
+"""What every linear layer does to a kernel: averages over sites, then weights and biases."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ..nets import AbstractWeighted
+from ..numerics import affine_defect
+from .kernel import (
+    Kernel,
+    defect_from_covariance,
+    defect_from_distance,
+    half_distance,
+    spread,
+)
+
+Move = Callable[[Array, bool], Array]
+
+
+def apply_weights(layer: AbstractWeighted, k: Kernel) -> Kernel:
+    r"""Weights and biases on each site: k' = sigma_w^2 k + sigma_b^2, ntk' = lambda_w k12 + lambda_b + sigma_w^2 ntk."""
+    dtype = k.k12.dtype
+    w, b = jnp.asarray(layer.sigma_w**2, dtype), jnp.asarray(layer.sigma_b**2, dtype)
+    rate_w, rate_b = jnp.asarray(layer.rate_w, dtype), jnp.asarray(layer.rate_b, dtype)
+    k12, ntk = w * k.k12 + b, rate_w * k.k12 + rate_b + w * k.ntk
+    if k.k11 is None or k.k22 is None:
+        return Kernel(None, k12, None, None, ntk, k.sites, True)
+    d = None if k.d is None else affine_defect(*spread(k.k11, k.k22, k), k.d, w, b)
+    return Kernel(w * k.k11 + b, k12, w * k.k22 + b, d, ntk, k.sites, True)
+
+
+def joint_average(k: Kernel, pad: Move, mean: Move, padded: tuple[int, ...], sites: tuple[int, ...]) -> Kernel:
+    """Average over a window that moves on both inputs together, as in a convolution or a flattening.
+
+    Args:
+        k: before.
+        pad: `pad(array, pairs)` adds a margin to an array over sites, or over pairs of sites.
+        mean: `mean(array, pairs)` is the average, from arrays over padded sites to arrays over the new sites.
+        padded: shape of the padded sites.
+        sites: shape of the new sites.
+    """
+    ntk = mean(pad(k.ntk, k.pairs), k.pairs)
+    if k.k11 is None or k.k22 is None or k.d is None:
+        return Kernel(None, mean(pad(k.k12, k.pairs), k.pairs), None, None, ntk, sites, k.gaussian)
+    full1, full2 = (bool(k.sites) and v.ndim == 2 * len(k.sites) for v in (k.k11, k.k22))
+    p11, p22 = pad(k.k11, full1), pad(k.k22, full2)
+    k11, k22 = mean(p11, full1), mean(p22, full2)
+    before = Kernel(None, pad(k.d, k.pairs), None, None, ntk, padded)  # its k12 only tells shapes
+    apart = mean(half_distance(*spread(p11, p22, before), before.k12), k.pairs)
+    after = Kernel(None, apart, None, None, ntk, sites)
+    s11, s22 = spread(k11, k22, after)
+    d = defect_from_distance(s11, s22, apart)
+    return Kernel(k11, (s11 + s22) / 2 - apart, k22, d, ntk, sites, k.gaussian)
+
+
+def independent_average(k: Kernel, mean: Callable[[Array], Array], sites: tuple[int, ...]) -> Kernel:
+    """Average over windows of sites of each input on its own, as in a pool.
+
+    Args:
+        k: before, with pairs of sites.
+        mean: the average of an array over pairs of sites, to one over pairs of the new sites.
+        sites: shape of the new sites.
+    """
+    if k.sites and not k.pairs:
+        raise ValueError("a pool expected covariances between different sites; `needs` of a layer before it is wrong.")
+    k12, ntk = mean(k.k12), mean(k.ntk)
+    kept = [v is not None and (not k.sites or v.ndim == 2 * len(k.sites)) for v in (k.k11, k.k22)]
+    if not all(kept):
+        return Kernel(None, k12, None, None, ntk, sites, k.gaussian)
+    k11, k22 = mean(k.k11), mean(k.k22)  # type: ignore[arg-type]
+    after = Kernel(k11, k12, k22, None, ntk, sites)
+    d = defect_from_covariance(spread(k11, k22, after)[0], k12, spread(k11, k22, after)[1])
+    return Kernel(k11, k12, k22, d, ntk, sites, k.gaussian)

@@ -1,0 +1,97 @@
+"""The two open functions that turn descriptions into kernels: `propagate` and `needs`."""
+
+import functools
+
+from ..nets import AbstractLayer, MaximalUpdate, Parallel, Residual, Serial
+from .kernel import Kernel, Needs, defect_from_distance, diagonal, half_distance, spread
+
+
+@functools.singledispatch
+def propagate(layer: AbstractLayer, k: Kernel) -> Kernel:
+    """Covariances after `layer`, as its width goes to infinity, for one pair of inputs.
+
+    Args:
+        layer: the description; its width is not used.
+        k: before the layer.
+
+    Returns:
+        The same after the layer.
+
+    Raises:
+        NotImplementedError: no rule is registered for this type of layer.
+    """
+    name = type(layer).__name__
+    raise NotImplementedError(f"{name} has no infinite-width rule; write one with @propagate.register({name}).")
+
+
+@functools.singledispatch
+def needs(layer: AbstractLayer, after: Needs) -> Needs:
+    """What must be known before `layer`, if `after` must be known after it.
+
+    The default is right for layers that act on each site alike: variances at least at the sites. A layer that averages
+    sites, or needs no variances, registers its own rule with `@needs.register`.
+    """
+    return after | Needs(False, "sites")
+
+
+@propagate.register(Serial)
+def _(layer: Serial, k: Kernel) -> Kernel:
+    for inside in layer.layers:
+        k = propagate(inside, k)
+    return k
+
+
+@needs.register(Serial)
+def _(layer: Serial, after: Needs) -> Needs:
+    for inside in reversed(layer.layers):
+        after = needs(inside, after)
+    return after
+
+
+@propagate.register(Residual)
+def _(layer: Residual, k: Kernel) -> Kernel:
+    return _independent_sum(layer, [k, propagate(layer.layer, k)])
+
+
+@needs.register(Residual)
+def _(layer: Residual, after: Needs) -> Needs:
+    return after | needs(layer.layer, after)
+
+
+@propagate.register(Parallel)
+def _(layer: Parallel, k: Kernel) -> Kernel:
+    return _independent_sum(layer, [propagate(inside, k) for inside in layer.layers])
+
+
+@needs.register(Parallel)
+def _(layer: Parallel, after: Needs) -> Needs:
+    return functools.reduce(Needs.__or__, (needs(inside, after) for inside in layer.layers))
+
+
+@propagate.register(MaximalUpdate)
+def _(layer: MaximalUpdate, k: Kernel) -> Kernel:
+    raise NotImplementedError(
+        "mup(...) has no kernel at infinite width, as features move in that limit; use empirical_ntk on the finite "
+        "network, or the network before mup."
+    )
+
+
+def _independent_sum(layer: AbstractLayer, terms: list[Kernel]) -> Kernel:
+    """Kernel of a sum of terms, at most one of which does not end in weights of its own."""
+    if sum(not term.gaussian for term in terms) > 1:
+        raise ValueError(
+            f"{type(layer).__name__} expected all branches but one to end in a layer with its own weights, as only then "
+            "are they independent at infinite width; end the branches in Dense or Conv."
+        )
+    if not all(term.pairs for term in terms):
+        terms = [diagonal(term) for term in terms]
+    k12, ntk = sum(term.k12 for term in terms), sum(term.ntk for term in terms)
+    gaussian = all(term.gaussian for term in terms)
+    sites = terms[0].sites
+    if any(term.k11 is None or term.d is None for term in terms):
+        return Kernel(None, k12, None, None, ntk, sites, gaussian)  # type: ignore[arg-type]
+    k11, k22 = sum(term.k11 for term in terms), sum(term.k22 for term in terms)  # type: ignore[misc]
+    apart = sum(half_distance(*spread(term.k11, term.k22, term), term.d) for term in terms)  # type: ignore[arg-type]
+    total = Kernel(k11, k12, k22, None, ntk, sites, gaussian)  # type: ignore[arg-type]
+    d = defect_from_distance(*spread(k11, k22, total), apart)  # type: ignore[arg-type]
+    return Kernel(k11, k12, k22, d, ntk, sites, gaussian)  # type: ignore[arg-type]

@@ -1,0 +1,87 @@
+"""How a Gram matrix is cut into tiles, and how the tiles are put together."""
+
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array
+
+
+def tile_rows(backend: str, entries: int, n1: int, n2: int) -> tuple[int, int]:
+    """Rows and columns of one tile.
+
+    On a CPU a tile of a layer's arrays should stay in cache; a GPU wants it as large as its memory bears.
+
+    Args:
+        backend: as `jax.default_backend()` names it.
+        entries: numbers that one pair of inputs holds, that is pairs of sites.
+        n1, n2: sizes of the batches.
+    """
+    budget = 2**15 if backend == "cpu" else 2**24
+    rows = max(1, min(256, math.isqrt(budget // max(entries, 1))))
+    return _even(n1, rows), _even(n2, rows)
+
+
+def _even(n: int, rows: int) -> int:
+    """At most `rows`, such that few rows are added to fill the last tile."""
+    return -(-n // -(-n // rows))
+
+
+def gram(tile: Callable[..., tuple[Array, ...]], x1, x2, rows: tuple[int, int]) -> tuple[Array, ...]:
+    """The matrices that `tile(rows of x1, rows of x2)` gives block by block; upper half only if x2 is None.
+
+    Args:
+        tile: takes two slices of the pytrees x1 and x2 along their first axis, returns arrays (rows1, rows2, ...).
+        x1, x2: pytrees of arrays with leading axes n1 and n2; x2 is None for the symmetric matrix of x1 with itself, then
+            `tile` must give transposed pairs for exchanged arguments: `out[j, i]` has its remaining axes, first half and
+            second half, exchanged.
+        rows: size of a tile; both are taken equal if x2 is None.
+    """
+    n1, n2 = (jax.tree.leaves(x)[0].shape[0] for x in (x1, x1 if x2 is None else x2))
+    rows1, rows2 = rows if x2 is not None else (rows[0], rows[0])
+    if n1 <= rows1 and n2 <= rows2:
+        return tile(x1, x1 if x2 is None else x2)
+    full1, full2 = _filled(x1, rows1), _filled(x1 if x2 is None else x2, rows2)
+    blocks1, blocks2 = -(-n1 // rows1), -(-n2 // rows2)
+    corners = [(i, j) for i in range(blocks1) for j in range(i if x2 is None else 0, blocks2)]
+    starts = np.asarray(corners) * np.asarray([rows1, rows2])
+    shapes = jax.eval_shape(lambda a, b: tile(_rows(a, 0, rows1), _rows(b, 0, rows2)), full1, full2)
+    zeros = tuple(jnp.zeros((blocks1 * rows1, blocks2 * rows2, *s.shape[2:]), s.dtype) for s in shapes)
+
+    @jax.checkpoint
+    def block(start: Array) -> tuple[Array, ...]:
+        return tile(_rows(full1, start[0], rows1), _rows(full2, start[1], rows2))
+
+    def place(whole: tuple[Array, ...], start: Array) -> tuple[tuple[Array, ...], None]:
+        done = []
+        for out, part in zip(whole, block(start), strict=True):
+            rest = (0,) * (part.ndim - 2)
+            if x2 is None:
+                out = lax.dynamic_update_slice(out, _transposed(part), (start[1], start[0], *rest))
+            done.append(lax.dynamic_update_slice(out, part, (start[0], start[1], *rest)))
+        return tuple(done), None
+
+    whole, _ = lax.scan(place, zeros, jnp.asarray(starts))
+    return tuple(out[:n1, :n2] for out in whole)
+
+
+def _rows(x, start, rows: int):
+    return jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, rows), x)
+
+
+def _filled(x, rows: int):
+    """x with its last example repeated until tiles fill it."""
+
+    def fill(a: Array) -> Array:
+        return jnp.pad(a, [(0, -a.shape[0] % rows)] + [(0, 0)] * (a.ndim - 1), mode="edge")
+
+    return jax.tree.map(fill, x)
+
+
+def _transposed(part: Array) -> Array:
+    """(i, j, *s, *t) to (j, i, *t, *s): the same covariances with the two inputs exchanged."""
+    axes = (part.ndim - 2) // 2
+    return jnp.transpose(part, (1, 0, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes)))

@@ -1,0 +1,34 @@
+"""What a network is: immutable descriptions with `init` and `apply` for one example."""
+
+from .activations import Abs as Abs
+from .activations import AbstractActivation as AbstractActivation
+from .activations import Activation as Activation
+from .activations import Cos as Cos
+from .activations import Elu as Elu
+from .activations import Erf as Erf
+from .activations import Gelu as Gelu
+from .activations import Identity as Identity
+from .activations import LeakyRelu as LeakyRelu
+from .activations import Relu as Relu
+from .activations import Sigmoid as Sigmoid
+from .activations import Silu as Silu
+from .activations import Sin as Sin
+from .activations import Softplus as Softplus
+from .activations import Tanh as Tanh
+from .base import AbstractLayer as AbstractLayer
+from .base import output_shape as output_shape
+from .combinators import Parallel as Parallel
+from .combinators import Residual as Residual
+from .combinators import Serial as Serial
+from .conv import Conv as Conv
+from .dense import Dense as Dense
+from .norm import LayerNorm as LayerNorm
+from .parameterisation import MaximalUpdate as MaximalUpdate
+from .parameterisation import fill as fill
+from .parameterisation import mup as mup
+from .parameterisation import standard as standard
+from .pool import AvgPool as AvgPool
+from .pool import Flatten as Flatten
+from .pool import GlobalAvgPool as GlobalAvgPool
+from .weights import AbstractWeighted as AbstractWeighted
+from .window import Padding as Padding

@@ -1,0 +1,88 @@
+"""Convolutions on one to three axes of sites."""
+
+import math
+
+import equinox as eqx
+from jax import lax
+from jaxtyping import Array, PRNGKeyArray
+
+from .base import Params, Scalar, Shape, check_shape
+from .weights import AbstractWeighted
+from .window import Padding, as_sizes, check_window, pad_sites, window_margins, window_output
+
+
+class Conv(AbstractWeighted):
+    r"""Convolution $z_i(t) = \sigma_w (c|S|)^{-1/2} \sum_{j, s \in S} W_{ij}(s) x_j(t + s) + \sigma_b b_i$.
+
+    Takes `(*sites, channels)` with as many axes of sites as the window has, 1 to 3, to `(*sites, width)`. At the
+    border, "SAME" pads with zeros and keeps the normalisation by the whole window; "CIRCULAR" is a torus.
+
+    Attributes:
+        width: number of output channels; ignored by infinite-width rules.
+        window: sizes of the filter, such as (3, 3).
+        strides: step of the window along each axis; ones if not given.
+        padding: "SAME", "VALID" or "CIRCULAR".
+        sigma_w: standard deviation of the weights, before the factor 1/sqrt(fan_in), fan_in = channels * |window|.
+        sigma_b: standard deviation of the biases, one for each channel.
+        lambda_w: learning-rate factor of the weights, before 1/fan_in; None means sigma_w**2.
+        lambda_b: learning-rate factor of the biases; None means sigma_b**2.
+
+    References:
+        Arora et al. (2019), arXiv:1904.11955, section 4 (convolutional NTK).
+    """
+
+    width: int = eqx.field(static=True)
+    window: tuple[int, ...] = eqx.field(static=True)
+    strides: tuple[int, ...] = eqx.field(static=True, default=())
+    padding: Padding = eqx.field(static=True, default="SAME")
+    sigma_w: Scalar = 1.0
+    sigma_b: Scalar = 0.0
+    lambda_w: Scalar | None = None
+    lambda_b: Scalar | None = None
+
+    def __init__(
+        self,
+        width: int,
+        window: tuple[int, ...] | int,
+        strides: tuple[int, ...] | int = (),
+        padding: str = "SAME",
+        sigma_w: Scalar = 1.0,
+        sigma_b: Scalar = 0.0,
+        lambda_w: Scalar | None = None,
+        lambda_b: Scalar | None = None,
+    ):
+        self.width = width
+        self.window = as_sizes("Conv", "window", window)
+        ones = (1,) * len(self.window)
+        given = ones if strides == () else as_sizes("Conv", "strides", strides)
+        check_window("Conv", self.window, given, padding)
+        self.strides = () if given == ones else given
+        self.padding = padding  # type: ignore[assignment]
+        self.sigma_w, self.sigma_b = sigma_w, sigma_b
+        self.lambda_w, self.lambda_b = lambda_w, lambda_b
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Strides, one for each axis of sites."""
+        return self.strides or (1,) * len(self.window)
+
+    def fan_in(self, shape: Shape) -> int:
+        return shape[-1] * math.prod(self.window)
+
+    def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
+        check_shape(self, shape, sites=len(self.window))
+        sites = window_output(self, shape[:-1], self.window, self.steps, self.padding)
+        return (*sites, self.width), self.draw(key, (*self.window, shape[-1], self.width))
+
+    def apply(self, params: Params, x: Array) -> Array:
+        sites = x.shape[:-1]
+        margins = window_margins(sites, self.window, self.steps, self.padding)
+        padded = pad_sites(x, margins, self.padding)
+        axes = "DHW"[3 - len(sites) :]
+        layout = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
+
+        def linear(w: Array) -> Array:
+            w = w.reshape((*self.window, x.shape[-1], self.width))
+            return lax.conv_general_dilated(padded[None], w, self.steps, "VALID", dimension_numbers=layout)[0]
+
+        return self.combine(params, linear, x, self.fan_in(x.shape))

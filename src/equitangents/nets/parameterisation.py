@@ -1,0 +1,140 @@
+"""Fill the four numbers of every layer in from its widths."""
+
+from collections.abc import Callable
+from functools import singledispatch
+
+import equinox as eqx
+from jaxtyping import Array, PRNGKeyArray
+
+from .base import AbstractLayer, Params, Shape, check_shape, output_shape
+from .combinators import Parallel, Residual, Serial
+from .weights import AbstractWeighted
+
+Fill = Callable[[AbstractWeighted, Shape, bool, bool], AbstractWeighted]
+
+
+@singledispatch
+def fill(layer: AbstractLayer, shape: Shape, rule: Fill, first: bool, last: bool) -> AbstractLayer:
+    """`layer` with `rule(layer, shape, first, last)` applied to every layer with weights inside.
+
+    Args:
+        layer: the description; one that holds other layers registers its own rule with `@fill.register`.
+        shape: shape of one example before the layer.
+        rule: gives a layer with weights its new numbers.
+        first, last: whether no other layer with weights comes before or after.
+    """
+    return rule(layer, shape, first, last) if isinstance(layer, AbstractWeighted) else layer
+
+
+def has_weights(layer: AbstractLayer) -> bool:
+    """Whether there is a layer with weights in the description."""
+    found: list[bool] = []
+
+    def note(inside: AbstractWeighted, shape: Shape, first: bool, last: bool) -> AbstractWeighted:
+        found.append(True)
+        return inside
+
+    fill(layer, (), note, True, True)
+    return bool(found)
+
+
+@fill.register(Serial)
+def _(layer: Serial, shape: Shape, rule: Fill, first: bool, last: bool) -> Serial:
+    filled: list[AbstractLayer] = []
+    weighted = [has_weights(inside) for inside in layer.layers]
+    for i, inside in enumerate(layer.layers):
+        filled.append(fill(inside, shape, rule, first and not any(weighted[:i]), last and not any(weighted[i + 1 :])))
+        shape = output_shape(inside, shape) if shape else shape
+    return Serial(*filled)
+
+
+@fill.register(Residual)
+def _(layer: Residual, shape: Shape, rule: Fill, first: bool, last: bool) -> Residual:
+    return Residual(fill(layer.layer, shape, rule, first, last))
+
+
+@fill.register(Parallel)
+def _(layer: Parallel, shape: Shape, rule: Fill, first: bool, last: bool) -> Parallel:
+    return Parallel(*(fill(inside, shape, rule, first, last) for inside in layer.layers))
+
+
+def standard(net: AbstractLayer, shape: Shape) -> AbstractLayer:
+    r"""The standard parameterisation: $W \sim N(0, \sigma_w^2 / \text{fan_in})$, trained by plain gradients on W and b.
+
+    So lambda_w = fan_in and lambda_b = 1, and the NTK grows with the width. A bias that the description does not have
+    (sigma_b = 0 without a lambda_b) is not added. The network computes the same function as before at initialisation.
+
+    Args:
+        net: the description.
+        shape: shape of one example.
+
+    >>> from equitangents.nets import Dense, Relu, Serial
+    >>> standard(Serial(Dense(64), Relu(), Dense(1)), (3,))
+    Serial(Dense(64, lambda_w=3.0), Relu(), Dense(1, lambda_w=64.0))
+    """
+
+    def rule(layer: AbstractWeighted, inside: Shape, first: bool, last: bool) -> AbstractWeighted:
+        return _with(layer, layer.sigma_w, layer.fan_in(inside), 1.0)
+
+    return _filled(net, shape, rule)
+
+
+def mup(net: AbstractLayer, shape: Shape) -> "MaximalUpdate":
+    r"""The maximal-update parameterisation for gradient descent: features move at any width.
+
+    With n = fan_in of a layer and m its width, weights and rates are, up to the sigmas given:
+
+    | layer | standard deviation of W | rate of W | rate of b |
+    |---|---|---|---|
+    | first | sigma_w / sqrt(n) | m | m |
+    | hidden | sigma_w / sqrt(n) | 1 | m |
+    | last | sigma_w / n | 1 / n | 1 |
+
+    The finite network and its empirical NTK are offered; there is no NTK at infinite width.
+
+    Args:
+        net: the description.
+        shape: shape of one example.
+
+    References:
+        Yang and Hu (2021), arXiv:2011.14522; Yang et al. (2022), arXiv:2203.03466, table 3, column SGD.
+    """
+
+    def rule(layer: AbstractWeighted, inside: Shape, first: bool, last: bool) -> AbstractWeighted:
+        n, m = layer.fan_in(inside), layer.width
+        if last:
+            return _with(layer, layer.sigma_w / n**0.5, 1.0 if not first else n, 1.0)
+        return _with(layer, layer.sigma_w, n * m if first else n, m)
+
+    return MaximalUpdate(_filled(net, shape, rule))
+
+
+class MaximalUpdate(AbstractLayer):
+    """A network in the maximal-update parameterisation, as `mup` returns it."""
+
+    layer: AbstractLayer
+
+    def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
+        return self.layer.init(key, shape)
+
+    def apply(self, params: Params, x: Array) -> Array:
+        return self.layer.apply(params, x)
+
+
+def _with(layer: AbstractWeighted, sigma_w, lambda_w, lambda_b) -> AbstractWeighted:
+    new_b = float(lambda_b) if layer.lambda_b is not None or layer.sigma_b != 0 else None
+    return eqx.tree_at(
+        lambda inside: (inside.sigma_w, inside.lambda_w, inside.lambda_b),
+        layer,
+        (sigma_w, float(lambda_w), new_b),
+        is_leaf=lambda value: value is None,
+    )
+
+
+def _filled(net: AbstractLayer, shape: Shape, rule: Fill) -> AbstractLayer:
+    if not isinstance(net, AbstractLayer):
+        raise TypeError(f"expected a description (an instance of AbstractLayer), got {net!r}.")
+    shape = tuple(shape)
+    check_shape(net, shape)
+    output_shape(net, shape)
+    return fill(net, shape, rule, True, True)

@@ -1,0 +1,65 @@
+"""Windows that slide over sites: sizes, strides and padding, shared by convolutions, pools and their kernels."""
+
+from typing import Literal, get_args
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from .base import AbstractLayer, Shape
+
+Padding = Literal["SAME", "VALID", "CIRCULAR"]
+
+
+def as_sizes(owner: str, name: str, sizes: tuple[int, ...] | int) -> tuple[int, ...]:
+    """`sizes` as a tuple of positive integers; raises otherwise."""
+    values = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    if not values or any(isinstance(v, bool) or not isinstance(v, int) or v < 1 for v in values):
+        raise ValueError(f"{owner}: expected {name} to be positive integers, one for each site axis, got {sizes!r}.")
+    return values
+
+
+def check_window(owner: str, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> None:
+    """Raise unless strides match the window and the padding is one of the known ones."""
+    if len(window) > 3:
+        raise ValueError(f"{owner}: expected a window of 1 to 3 sizes, got {len(window)}: {window}.")
+    if len(strides) != len(window):
+        raise ValueError(f"{owner}: expected as many strides as window sizes, got {strides} for window {window}.")
+    if padding not in get_args(Padding):
+        raise ValueError(f"{owner}: expected padding 'SAME', 'VALID' or 'CIRCULAR', got {padding!r}.")
+
+
+def window_margins(sites: Shape, window: Shape, strides: Shape, padding: str) -> list[tuple[int, int]]:
+    """Sites to add before and after each axis, so that a VALID window then gives the wanted output."""
+    if padding == "VALID":
+        return [(0, 0)] * len(sites)
+    margins = []
+    for size, w, s in zip(sites, window, strides, strict=True):
+        total = max((-(-size // s) - 1) * s + w - size, 0)
+        margins.append((total // 2, total - total // 2))
+    return margins
+
+
+def pad_sites(x: Array, margins: list[tuple[int, int]], padding: str, first: int = 0) -> Array:
+    """`x` with margins around the axes from `first` on: zeros, or the other side of the torus."""
+    if not any(sum(m) for m in margins):
+        return x
+    pads = [(0, 0)] * first + list(margins) + [(0, 0)] * (x.ndim - first - len(margins))
+    return jnp.pad(x, pads, mode="wrap" if padding == "CIRCULAR" else "constant")
+
+
+def window_output(owner: AbstractLayer, sites: Shape, window: Shape, strides: Shape, padding: str) -> Shape:
+    """Sites after sliding the window; raises if it does not fit."""
+    margins = window_margins(sites, window, strides, padding)
+    out = []
+    for size, w, s, (low, high) in zip(sites, window, strides, margins, strict=True):
+        if w > size + low + high:
+            raise ValueError(
+                f"{type(owner).__name__} expected sites at least as large as its window {window}, got {sites}; "
+                "use a smaller window or padding='SAME'."
+            )
+        if padding == "CIRCULAR" and max(low, high) > size:
+            raise ValueError(
+                f"{type(owner).__name__} expected a window of at most twice the torus {sites}, got {window}."
+            )
+        out.append((size + low + high - w) // s + 1)
+    return tuple(out)
