@@ -1,5 +1,11 @@
 """Functions safe at their singular points, and Gaussian expectations by quadrature."""
 
+from .gaussian import dual_by_quadrature as dual_by_quadrature
+from .gaussian import expectation_1d as expectation_1d
+from .gaussian import expectation_2d as expectation_2d
+from .gaussian import gauss_hermite as gauss_hermite
+from .gaussian import quadrature_error as quadrature_error
+from .gaussian import trapezoidal as trapezoidal
 from .safe import affine_defect as affine_defect
 from .safe import angle_of_defect as angle_of_defect
 from .safe import arcsin_safe as arcsin_safe
