@@ -26,7 +26,7 @@ def dual(layer: AbstractActivation, k11: Array, k22: Array, d: Array) -> Dual:
     """
     from ..numerics import dual_by_quadrature
 
-    return dual_by_quadrature(layer.phi, k11, k22, d, kinks=layer.kinks)
+    return dual_by_quadrature(lambda z: layer.phi(z), k11, k22, d, kinks=layer.kinks)  # a method would be hashed
 
 
 def second_moment(layer: AbstractActivation, k: Array) -> Array:

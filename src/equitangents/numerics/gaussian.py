@@ -200,16 +200,26 @@ def _derivatives(phi: Function, order: int) -> Callable[[Array], tuple[Array, ..
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
-def _dual(phi: Function, kinks: tuple[float, ...], nodes: int, k11: Array, k22: Array, d: Array):
-    """E[phi phi] and E[phi' phi'], in one pass."""
-    both = _derivatives(phi, 1)
+def _dual(phi: Callable, kinks: tuple[float, ...], nodes: int, k11: Array, k22: Array, d: Array, consts: list[Array]):
+    """E[phi phi] and E[phi' phi'], in one pass; `consts` are the numbers of phi that may be differentiated."""
+    return _values(phi, kinks, nodes, k11, k22, d, consts)
+
+
+def _values(phi: Callable, kinks: tuple[float, ...], nodes: int, k11: Array, k22: Array, d: Array, consts: list[Array]):
+    both = _derivatives(lambda x: phi(x, *consts), 1)
     return _expect(lambda u, v: tuple(a * b for a, b in zip(both(u), both(v), strict=True)), k11, k22, d, kinks, nodes)
 
 
 @_dual.defjvp
 def _(phi, kinks, nodes, primals, tangents):
-    k11, k22, d = primals
+    k11, k22, d, consts = primals
     e, e_prime = _dual(phi, kinks, nodes, *primals)
+    of_consts = jax.jvp(lambda c: _values(phi, kinks, nodes, k11, k22, d, c), (consts,), (tangents[3],))[1]
+    phi_given, primals, tangents = phi, primals[:3], tangents[:3]
+
+    def phi(x):
+        return phi_given(x, *consts)
+
     upto2 = _derivatives(phi, 2)
 
     def integrand(u, v):
@@ -220,14 +230,14 @@ def _(phi, kinks, nodes, primals, tangents):
     value = functools.partial(_tangent, phi, kinks, nodes, primals, tangents)
     tangent = value(0, first, e_prime)
     if not kinks:
-        return (e, e_prime), (tangent, value(1, second, e_second))
+        return (e, e_prime), (tangent + of_consts[0], value(1, second, e_second) + of_consts[1])
     # phi'' may hold delta functions, unseen by quadrature: differentiate the rule, whose nodes move with the kinks
     slope = _derivatives(phi, 1)
 
     def plain(k11, k22, d):
         return _expect(lambda u, v: slope(u)[1] * slope(v)[1], k11, k22, d, kinks, nodes)
 
-    return (e, e_prime), (tangent, jax.jvp(plain, primals, tangents)[1])
+    return (e, e_prime), (tangent + of_consts[0], jax.jvp(plain, primals, tangents)[1] + of_consts[1])
 
 
 def _tangent(phi, kinks, nodes, primals, tangents, order, scaled, e_next):
@@ -260,7 +270,7 @@ def dual_by_quadrature(
     where they may not exist. A zero variance is read as the limit from above, with $k_{12} = 0$ for the derivative.
 
     Args:
-        phi: elementwise function of arrays, differentiable by JAX three times away from its kinks; not closed over
+        phi: elementwise function of arrays, differentiable by JAX three times away from its kinks; it may be closed over
             values that are themselves differentiated.
         k11, k22, d: any shapes that broadcast; variances not negative, d clipped to [0, 2].
         kinks: where phi or a derivative of it jumps.
@@ -277,7 +287,8 @@ def dual_by_quadrature(
     (0.1592, 0.25)
     """
     k11, k22, d = jnp.broadcast_arrays(_to_array(k11), _to_array(k22), _to_array(d))
-    return _dual(phi, tuple(kinks), _default_nodes(nodes, kinks), k11, k22, d)
+    phi, consts = jax.closure_convert(phi, k11)
+    return _dual(phi, tuple(kinks), _default_nodes(nodes, kinks), k11, k22, d, consts)
 
 
 def quadrature_error(
