@@ -1,0 +1,138 @@
+"""A regression problem as the closed forms need it: kernel, Gram matrices, eigendecomposition, labels, loss."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+from jaxtyping import Array, Float
+
+from .checks import (
+    check_gram,
+    check_inputs,
+    check_loss,
+    check_matrix,
+    check_number,
+    check_spectrum,
+    check_targets,
+)
+from .spectrum import Spectrum
+
+
+class Regression(eqx.Module):
+    """A kernel, its Gram matrices on the training set with one eigendecomposition, the labels, and the loss.
+
+    Attributes:
+        kernel: module that gives (nngp, ntk) for two batches, or None where only matrices are known.
+        x_train: shape (n, ...), or None.
+        y_train: shape (n, outputs) or (n,).
+        nngp, ntk: Gram matrices, shape (n, n).
+        values, vectors: eigenvalues of `ntk`, negative rounding set to zero, and eigenvectors.
+        ridge: shape ().
+        loss: "sum" or "mean".
+    """
+
+    kernel: Any
+    x_train: Array | None
+    y_train: Array
+    nngp: Float[Array, "n n"]
+    ntk: Float[Array, "n n"]
+    values: Float[Array, " n"]
+    vectors: Float[Array, "n n"]
+    ridge: Float[Array, ""]
+    loss: str = eqx.field(static=True)
+
+    def spectrum(self) -> Spectrum:
+        matrix = self.ntk + self.ridge * jnp.eye(len(self.ntk), dtype=self.ntk.dtype)
+        return Spectrum(matrix, self.values + self.ridge, self.vectors)
+
+    def example_weight(self) -> float:
+        """Factor of the sum loss in the loss."""
+        return 1 / len(self.ntk) if self.loss == "mean" else 1.0
+
+    def cross(self, x: Any) -> tuple[Array, Array]:
+        """Kernels of test with training inputs, shape (m, n) each."""
+        if self.kernel is None:
+            raise ValueError(
+                "expected a kernel function to evaluate new inputs; got stored Gram matrices only. "
+                "Use mean_from and covariance_from with cross kernels."
+            )
+        return evaluate(self.kernel, x, self.x_train)
+
+
+class _Function(eqx.Module):
+    """A plain function as a pytree without leaves."""
+
+    function: Callable[..., Any] = eqx.field(static=True)
+
+    def __call__(self, x1: Array, x2: Array | None = None) -> Any:
+        return self.function(x1, x2)
+
+
+class _Described(eqx.Module):
+    """The kernels of a description."""
+
+    net: Any
+
+    def __call__(self, x1: Array, x2: Array | None = None) -> Any:
+        from equitangents.kernels import nngp_and_ntk
+
+        return nngp_and_ntk(self.net, x1, x2)
+
+
+def as_kernel(kernel: Any) -> Any:
+    """A pytree to be called as (x1, x2) -> (nngp, ntk), from a description or a function."""
+    from equitangents.nets import AbstractLayer
+
+    if isinstance(kernel, AbstractLayer):
+        return _Described(kernel)
+    if not callable(kernel):
+        raise TypeError(
+            f"expected a description of a network or a function (x1, x2) -> (nngp, ntk); got {type(kernel).__name__}. "
+            "Stored matrices go to GradientFlow.from_gram."
+        )
+    return _Function(kernel) if jax.tree.leaves(kernel) == [kernel] else kernel
+
+
+def evaluate(kernel: Any, x1: Array, x2: Array | None = None) -> tuple[Array, Array]:
+    """Call a kernel and check that it gave two matrices (n1, n2)."""
+    x = x1 if x2 is None else x2
+    if x1.shape[1:] != x.shape[1:]:
+        raise ValueError(
+            f"expected examples of shape {x.shape[1:]}, as in training; got {x1.shape[1:]}. "
+            "Reshape them, or add a batch axis."
+        )
+    pair = kernel(x1, x2)
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        raise TypeError(
+            f"expected the kernel to return a tuple of two matrices (nngp, ntk); got {type(pair).__name__}. "
+            "Return both, also where one is not needed."
+        )
+    shape = (len(x1), len(x))
+    return check_matrix("the kernel's nngp", pair[0], shape), check_matrix("the kernel's ntk", pair[1], shape)
+
+
+def from_kernel(kernel: Any, x_train: Any, y_train: Any, loss: Any, ridge: ArrayLike) -> Regression:
+    """The problem from a description or a kernel function."""
+    check_loss(loss)
+    kernel, x_train = as_kernel(kernel), check_inputs("x_train", x_train)
+    return from_gram(kernel, x_train, *evaluate(kernel, x_train), y_train, loss, ridge)
+
+
+def from_gram(
+    kernel: Any, x_train: Array | None, nngp: Any, ntk: Any, y_train: Any, loss: Any, ridge: ArrayLike
+) -> Regression:
+    """The problem from Gram matrices; kernel and inputs are None where unknown."""
+    check_loss(loss)
+    check_number("ridge", ridge)
+    ntk = check_gram("NTK", ntk)
+    ntk = (ntk + ntk.T) / 2
+    nngp = check_matrix("the training NNGP", check_gram("NNGP", nngp), ntk.shape).astype(ntk.dtype)
+    y_train = check_targets(y_train, len(ntk), ntk.dtype)
+    # Derivatives do not pass here: those of a degenerate eigendecomposition do not exist; `learned` has its own.
+    values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(ntk))
+    check_spectrum(values)
+    ridge = jnp.asarray(ridge).astype(ntk.dtype)
+    return Regression(kernel, x_train, y_train, nngp, ntk, jnp.maximum(values, 0), vectors, ridge, loss)
