@@ -1,0 +1,92 @@
+r"""Averages over group and window of covariances between pairs of sites.
+
+A group convolution takes K to $K'[(r,t),(r',t')] = |G|^{-1}|S|^{-1} \sum_{q,x} K[(rq, t + R^r x), (r'q, t' + R^{r'} x)]$.
+With $h = r' r^{-1}$ the sum over q gives blocks $B_h = |G|^{-1} \sum_p K[(p, \cdot), (hp, \cdot)]$, and if S is closed under
+the group the result depends on r and r' only through h: $K'_h[t, t'] = |S|^{-1} \sum_{y \in S} B_h[t + y, t' + R^h y]$.
+"""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array
+
+from .planar import AbstractPlanar, Tiling
+
+
+def mean_over_group(layer: AbstractPlanar, k: Array) -> list[Array]:
+    """The blocks B_h of covariances (|G|, h, w, |G|, h, w), in the order of the elements h."""
+    table, order = layer.group.table, layer.group.order
+    rows = [lax.index_in_dim(k, p, 0, keepdims=False) for p in range(order)]
+    blocks = []
+    for h in range(order):
+        terms = [lax.index_in_dim(rows[p], int(table[h, p]), 2, keepdims=False) for p in range(order)]
+        blocks.append(sum(terms[1:], terms[0]) / order)
+    return blocks
+
+
+def turned_mean(layer: AbstractPlanar, tiles: Tiling, k: Array | list[Array]) -> Array:
+    """The mean over the footprint: of blocks B_h, or of variances at the sites, to arrays over the new sites."""
+    slices = tiles.closed and tiles.symmetric and math.prod(tiles.sites) > 1
+    if isinstance(k, list):
+        return by_blocks(layer, tiles, k) if slices else by_indices(layer, tiles, k)
+    if slices:
+        out = _window_mean(k, tiles, layer.strides, 1)
+        return jnp.broadcast_to(out, (layer.group.order, *tiles.sites))
+    return jnp.mean(k.reshape(-1)[_places(layer, tiles)], axis=-1).reshape(layer.group.order, *tiles.sites)
+
+
+def by_blocks(layer: AbstractPlanar, tiles: Tiling, k: list[Array]) -> Array:
+    """Closed footprints: turn the second image of block h by R^h, slide one window over both, and turn back."""
+    group = layer.group
+    turned = [_turn(block, matrix) for block, matrix in zip(k, group.matrices, strict=True)]
+    means = [_window_mean(block, tiles, layer.strides, 2) for block in turned]
+    back = [_turn(block, matrix.T) for block, matrix in zip(means, group.matrices, strict=True)]
+    rows = [jnp.stack([back[group.table[s, group.inverse[r]]] for s in group.elements], axis=2) for r in group.elements]
+    return jnp.stack(rows)
+
+
+def by_indices(layer: AbstractPlanar, tiles: Tiling, k: list[Array]) -> Array:
+    """Any footprint, and windows as large as the image: the sum as it is written, with indices."""
+    group, places = layer.group, _places(layer, tiles)
+    size = math.prod(tiles.padded)
+    flat = [block.reshape(size, size) for block in k]
+    rows = []
+    for r in group.elements:
+        blocks = [flat[group.table[s, group.inverse[r]]] for s in group.elements]
+        row = [jnp.mean(block[places[r][:, None], places[s][None]], axis=-1) for s, block in enumerate(blocks)]
+        rows.append(jnp.stack([block.reshape(*tiles.sites, *tiles.sites) for block in row], axis=2))
+    return jnp.stack(rows)
+
+
+def _places(layer: AbstractPlanar, tiles: Tiling) -> np.ndarray:
+    """Index of the padded site t + R^r x at [r, t, x]."""
+    first = [np.arange(n) * step for n, step in zip(tiles.sites, layer.strides, strict=True)]
+    corner = (first[0][:, None] * tiles.padded[1] + first[1][None]).reshape(1, -1, 1)
+    row, column = np.divmod(tiles.moved, tiles.frame[1])
+    return corner + (row * tiles.padded[1] + column)[:, None, :]
+
+
+def _turn(block: Array, matrix: np.ndarray) -> Array:
+    """`block` with R v in place of v = its last two axes, about their centre."""
+    first, second = block.ndim - 2, block.ndim - 1
+    if matrix[0, 0] == 0:
+        block = jnp.swapaxes(block, first, second)
+        flipped = [axis for axis, sign in ((first, matrix[1, 0]), (second, matrix[0, 1])) if sign < 0]
+    else:
+        flipped = [axis for axis, sign in ((first, matrix[0, 0]), (second, matrix[1, 1])) if sign < 0]
+    return lax.rev(block, flipped) if flipped else block
+
+
+def _window_mean(k: Array, tiles: Tiling, steps: tuple[int, int], copies: int) -> Array:
+    """Mean over the footprint, all copies of (height, width) moved by the same offset."""
+    spans = [(n - 1) * step + 1 for n, step in zip(tiles.sites, steps, strict=True)]
+    total = None
+    for place in tiles.moved[0]:
+        start = divmod(int(place), tiles.frame[1])
+        stop = tuple(o + n for o, n in zip(start, spans, strict=True))
+        part = lax.slice(k, start * copies, stop * copies, steps * copies)
+        total = part if total is None else total + part
+    assert total is not None
+    return total / tiles.moved.shape[1]
