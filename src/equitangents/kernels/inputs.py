@@ -4,6 +4,7 @@ import math
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array
 
@@ -80,5 +81,5 @@ def check_inputs(x: object, name: str) -> None:
         raise ValueError(f"expected {name} to hold examples, got the empty shape {shape}.")
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(f"expected {name} of floating point numbers, got {x.dtype}; convert with {name}.astype(float).")
-    if not isinstance(x, jax.core.Tracer) and not bool(jnp.all(jnp.isfinite(x))):  # type: ignore[call-overload]
+    if not isinstance(x, jax.core.Tracer) and not np.isfinite(np.asarray(x)).all():
         raise ValueError(f"expected {name} to be finite, got NaN or infinity in it; clean the data first.")

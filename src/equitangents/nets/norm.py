@@ -20,7 +20,7 @@ class LayerNorm(AbstractLayer):
     epsilon: Scalar = 1e-12
 
     def __check_init__(self) -> None:
-        check_range(self, "epsilon", low=0)
+        check_range(self, "epsilon", low=0.0)
 
     def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
         check_shape(self, shape)

@@ -28,10 +28,10 @@ class AbstractWeighted(AbstractLayer):
 
     def __check_init__(self) -> None:
         check_size(self, "width")
-        check_range(self, "sigma_w", low=0)
-        check_range(self, "sigma_b", low=0)
-        check_range(self, "lambda_w", low=0, none=True)
-        check_range(self, "lambda_b", low=0, none=True)
+        check_range(self, "sigma_w", low=0.0)
+        check_range(self, "sigma_b", low=0.0)
+        check_range(self, "lambda_w", low=0.0, none=True)
+        check_range(self, "lambda_b", low=0.0, none=True)
 
     def fan_in(self, shape: Shape) -> int:
         """Number of inputs of one output channel, for one example of `shape`: channels times window."""

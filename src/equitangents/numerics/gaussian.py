@@ -305,6 +305,6 @@ def quadrature_error(
     nodes = _default_nodes(nodes, kinks)
     d = jnp.array([0.0, 0.01, 0.5, 1.0, 1.5, 2.0])
     k = jnp.full_like(d, variance)
-    coarse, fine = (jax.jit(lambda m=m: _dual(phi, tuple(kinks), m, k, k, d))() for m in (nodes, 2 * nodes))
+    coarse, fine = (jax.jit(lambda m=m: dual_by_quadrature(phi, k, k, d, kinks, m))() for m in (nodes, 2 * nodes))
     worst = [jnp.max(jnp.abs(a - b) / jnp.maximum(1, jnp.abs(b))) for a, b in zip(coarse, fine, strict=True)]
     return float(max(worst))
