@@ -38,8 +38,8 @@ def second_moment(layer: AbstractActivation, k: Array) -> Array:
 def _(layer: AbstractActivation, k: Kernel) -> Kernel:
     if not k.gaussian:
         raise ValueError(
-            f"{type(layer).__name__} expected Gaussian preactivations, as after a layer with weights, got an input or the "
-            "output of a nonlinearity; put Dense or Conv before it."
+            f"{type(layer).__name__} expected Gaussian preactivations, as after a layer with weights, got an input or "
+            "the output of a nonlinearity; put Dense or Conv before it."
         )
     v11, v22 = variances_of(layer, k)
     if k.d is None:

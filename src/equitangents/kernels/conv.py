@@ -16,7 +16,8 @@ from .propagate import needs, propagate
 def window_mean(k: Array, window: tuple[int, ...], steps: tuple[int, ...], pairs: bool) -> Array:
     """Mean over a window of an array over padded sites, or over pairs of them, both sites moved by the same offset.
 
-    Axes after those of the sites are kept. The shifted slices are added one after the other; the compiler fuses them into one pass.
+    Axes after those of the sites are kept. The shifted slices are added one after the other; the compiler fuses them
+    into one pass.
     """
     copies = 2 if pairs else 1
     sizes = k.shape[: len(window)]

@@ -1,4 +1,4 @@
-r"""Closed forms of $E[\phi(u)\phi(v)]$ and $E[\phi'(u)\phi'(v)]$, written in the angle defect so that no digits are lost."""
+r"""Closed forms of $E[\phi(u)\phi(v)]$ and $E[\phi'(u)\phi'(v)]$, in the angle defect so that no digits are lost."""
 
 import math
 
@@ -23,7 +23,7 @@ def _(layer: Relu, k11: Array, k22: Array, d: Array) -> Dual:
     return safe_sqrt(k11) * safe_sqrt(k22) * (1 - d_out) / 2, (math.pi - angle) / (2 * math.pi), d_out
 
 
-def _with_kink(odd, even, k11: Array, k22: Array, d: Array) -> Dual:
+def _with_kink(odd, even, k11: Array, k22: Array, d: Array) -> tuple[Array, Array, Array]:
     """phi(z) = odd * z + even * |z|; both parts contribute on their own, as their product averages to zero."""
     d_relu, angle = relu_defect(d)
     total = odd**2 + even**2
@@ -64,7 +64,7 @@ def _(layer: Erf, k11: Array, k22: Array, d: Array) -> Dual:
 
 @dual.register(Gelu)
 def _(layer: Gelu, k11: Array, k22: Array, d: Array) -> Dual:
-    r"""From $\phi = z \Phi(z)$ by Gaussian integration by parts, with $\Delta = (1 + k_{11})(1 + k_{22}) - k_{12}^2$."""
+    r"""From $\phi = z \Phi(z)$ by integration by parts; `root` is that of $(1 + k_{11})(1 + k_{22}) - k_{12}^2$."""
     k12 = safe_sqrt(k11) * safe_sqrt(k22) * (1 - d)
     minor = k11 * k22 * d * (2 - d)
     root = jnp.sqrt(1 + k11 + k22 + minor)
@@ -76,7 +76,8 @@ def _(layer: Gelu, k11: Array, k22: Array, d: Array) -> Dual:
 
 @dual.register(Sin)
 def _(layer: Sin, k11: Array, k22: Array, d: Array) -> Dual:
-    return _sine(*(jnp.asarray(v, d.dtype) for v in (layer.a, layer.b, layer.c)), k11, k22, d)
+    a, b, c = (jnp.asarray(v, d.dtype) for v in (layer.a, layer.b, layer.c))
+    return _sine(a, b, c, k11, k22, d)
 
 
 @dual.register(Cos)

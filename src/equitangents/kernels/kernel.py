@@ -13,8 +13,8 @@ from ..numerics import safe_divide, safe_sqrt
 class Kernel(eqx.Module):
     """Covariances and tangent kernel of one pair of inputs, at one place in a network.
 
-    Shapes are those of one pair; the driver adds batch axes by `vmap`. `sites` is the shape of the sites, `pairs` stands
-    for `(*sites, *sites)`. A vector has `sites = ()`, where the two agree.
+    Shapes are those of one pair; the driver adds batch axes by `vmap`. `sites` is the shape of the sites, `pairs`
+    stands for `(*sites, *sites)`. A vector has `sites = ()`, where the two agree.
 
     Attributes:
         k11: variance of the first input, of shape `sites`; `pairs` where sites are averaged later; None if not needed.
@@ -88,8 +88,8 @@ def variances_of(layer: AbstractLayer, k: Kernel) -> tuple[Array, Array]:
     """k11 and k22; an error for whoever wrote the rules if they were not kept."""
     if k.k11 is None or k.k22 is None:
         raise ValueError(
-            f"{type(layer).__name__} needs variances, which were not kept: expected `needs` of the layers after them to "
-            "ask for them; register a rule with @needs.register for the layer that drops them."
+            f"{type(layer).__name__} needs variances, which were not kept: expected `needs` of the layers after them "
+            "to ask for them; register a rule with @needs.register for the layer that drops them."
         )
     return k.k11, k.k22
 

@@ -19,7 +19,7 @@ Move = Callable[[Array, bool], Array]
 
 
 def apply_weights(layer: AbstractWeighted, k: Kernel) -> Kernel:
-    r"""Weights and biases on each site: k' = sigma_w^2 k + sigma_b^2, ntk' = lambda_w k12 + lambda_b + sigma_w^2 ntk."""
+    """Weights and biases at each site: k' = sigma_w^2 k + sigma_b^2, ntk' = lambda_w k12 + lambda_b + sigma_w^2 ntk."""
     dtype = k.k12.dtype
     w, b = jnp.asarray(layer.sigma_w**2, dtype), jnp.asarray(layer.sigma_b**2, dtype)
     rate_w, rate_b = jnp.asarray(layer.rate_w, dtype), jnp.asarray(layer.rate_b, dtype)

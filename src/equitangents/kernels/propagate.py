@@ -78,10 +78,10 @@ def _(layer: MaximalUpdate, k: Kernel) -> Kernel:
 
 def _independent_sum(layer: AbstractLayer, terms: list[Kernel]) -> Kernel:
     """Kernel of a sum of terms, at most one of which does not end in weights of its own."""
-    if sum(not term.gaussian for term in terms) > 1:
+    if [term.gaussian for term in terms].count(False) > 1:
         raise ValueError(
-            f"{type(layer).__name__} expected all branches but one to end in a layer with its own weights, as only then "
-            "are they independent at infinite width; end the branches in Dense or Conv."
+            f"{type(layer).__name__} expected all branches but one to end in a layer with its own weights, as only "
+            "then are they independent at infinite width; end the branches in Dense or Conv."
         )
     if not all(term.pairs for term in terms):
         terms = [diagonal(term) for term in terms]

@@ -35,9 +35,8 @@ def gram(tile: Callable[..., tuple[Array, ...]], x1, x2, rows: tuple[int, int]) 
 
     Args:
         tile: takes two slices of the pytrees x1 and x2 along their first axis, returns arrays (rows1, rows2, ...).
-        x1, x2: pytrees of arrays with leading axes n1 and n2; x2 is None for the symmetric matrix of x1 with itself, then
-            `tile` must give transposed pairs for exchanged arguments: `out[j, i]` has its remaining axes, first half and
-            second half, exchanged.
+        x1, x2: pytrees of arrays with leading axes n1 and n2; x2 is None for the symmetric matrix of x1 with itself;
+            then exchanged arguments must give `out[j, i]` with the first and second half of its other axes exchanged.
         rows: size of a tile; both are taken equal if x2 is None.
     """
     n1, n2 = (jax.tree.leaves(x)[0].shape[0] for x in (x1, x1 if x2 is None else x2))

@@ -128,7 +128,7 @@ def _numbers(value: Any) -> Any:
 def _arguments(layer: AbstractLayer) -> list[str]:
     """The arguments one would write: required ones by position, then those that differ from their default."""
     written: list[str] = []
-    for field in dataclasses.fields(layer):  # type: ignore[arg-type]
+    for field in dataclasses.fields(layer):
         value = getattr(layer, field.name)
         if field.default is dataclasses.MISSING:
             written.append(_show(value))

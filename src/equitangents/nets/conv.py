@@ -35,10 +35,10 @@ class Conv(AbstractWeighted):
     window: tuple[int, ...] = eqx.field(static=True)
     strides: tuple[int, ...] = eqx.field(static=True, default=())
     padding: Padding = eqx.field(static=True, default="SAME")
-    sigma_w: Scalar = 1.0
-    sigma_b: Scalar = 0.0
-    lambda_w: Scalar | None = None
-    lambda_b: Scalar | None = None
+    sigma_w: Scalar = eqx.field(default=1.0)
+    sigma_b: Scalar = eqx.field(default=0.0)
+    lambda_w: Scalar | None = eqx.field(default=None)
+    lambda_b: Scalar | None = eqx.field(default=None)
 
     def __init__(
         self,

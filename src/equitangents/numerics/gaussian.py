@@ -205,8 +205,12 @@ def _dual(phi: Callable, kinks: tuple[float, ...], nodes: int, k11: Array, k22: 
     return _values(phi, kinks, nodes, k11, k22, d, consts)
 
 
+def _closed(phi: Callable, consts: list[Array]) -> Function:
+    return lambda x: phi(x, *consts)
+
+
 def _values(phi: Callable, kinks: tuple[float, ...], nodes: int, k11: Array, k22: Array, d: Array, consts: list[Array]):
-    both = _derivatives(lambda x: phi(x, *consts), 1)
+    both = _derivatives(_closed(phi, consts), 1)
     return _expect(lambda u, v: tuple(a * b for a, b in zip(both(u), both(v), strict=True)), k11, k22, d, kinks, nodes)
 
 
@@ -215,10 +219,7 @@ def _(phi, kinks, nodes, primals, tangents):
     k11, k22, d, consts = primals
     e, e_prime = _dual(phi, kinks, nodes, *primals)
     of_consts = jax.jvp(lambda c: _values(phi, kinks, nodes, k11, k22, d, c), (consts,), (tangents[3],))[1]
-    phi_given, primals, tangents = phi, primals[:3], tangents[:3]
-
-    def phi(x):
-        return phi_given(x, *consts)
+    phi, primals, tangents = _closed(phi, consts), primals[:3], tangents[:3]
 
     upto2 = _derivatives(phi, 2)
 
@@ -270,8 +271,8 @@ def dual_by_quadrature(
     where they may not exist. A zero variance is read as the limit from above, with $k_{12} = 0$ for the derivative.
 
     Args:
-        phi: elementwise function of arrays, differentiable by JAX three times away from its kinks; it may be closed over
-            values that are themselves differentiated.
+        phi: elementwise function of arrays, differentiable by JAX three times away from its kinks; it may be closed
+            over values that are themselves differentiated.
         k11, k22, d: any shapes that broadcast; variances not negative, d clipped to [0, 2].
         kinks: where phi or a derivative of it jumps.
         nodes: in each dimension; with kinks, in each interval between them.
