@@ -1,6 +1,8 @@
 """The two open functions that turn descriptions into kernels: `propagate` and `needs`."""
 
 import functools
+import operator
+from typing import Any
 
 from ..nets import AbstractLayer, MaximalUpdate, Parallel, Residual, Serial
 from .kernel import Kernel, Needs, defect_from_distance, diagonal, half_distance, spread
@@ -85,13 +87,16 @@ def _independent_sum(layer: AbstractLayer, terms: list[Kernel]) -> Kernel:
         )
     if not all(term.pairs for term in terms):
         terms = [diagonal(term) for term in terms]
-    k12, ntk = sum(term.k12 for term in terms), sum(term.ntk for term in terms)
-    gaussian = all(term.gaussian for term in terms)
-    sites = terms[0].sites
-    if any(term.k11 is None or term.d is None for term in terms):
-        return Kernel(None, k12, None, None, ntk, sites, gaussian)  # type: ignore[arg-type]
-    k11, k22 = sum(term.k11 for term in terms), sum(term.k22 for term in terms)  # type: ignore[misc]
-    apart = sum(half_distance(*spread(term.k11, term.k22, term), term.d) for term in terms)  # type: ignore[arg-type]
-    total = Kernel(k11, k12, k22, None, ntk, sites, gaussian)  # type: ignore[arg-type]
-    d = defect_from_distance(*spread(k11, k22, total), apart)  # type: ignore[arg-type]
-    return Kernel(k11, k12, k22, d, ntk, sites, gaussian)  # type: ignore[arg-type]
+    k12, ntk = _sum([term.k12 for term in terms]), _sum([term.ntk for term in terms])
+    gaussian, sites = all(term.gaussian for term in terms), terms[0].sites
+    known = [t for t in terms if t.k11 is not None and t.k22 is not None and t.d is not None]
+    if len(known) < len(terms):
+        return Kernel(None, k12, None, None, ntk, sites, gaussian)
+    k11, k22 = _sum([t.k11 for t in known]), _sum([t.k22 for t in known])
+    apart = _sum([half_distance(*spread(t.k11, t.k22, t), t.d) for t in known])
+    total = Kernel(k11, k12, k22, None, ntk, sites, gaussian)
+    return Kernel(k11, k12, k22, defect_from_distance(*spread(k11, k22, total), apart), ntk, sites, gaussian)
+
+
+def _sum(arrays: list[Any]) -> Any:
+    return functools.reduce(operator.add, arrays)

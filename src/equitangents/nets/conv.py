@@ -32,7 +32,7 @@ class Conv(AbstractWeighted):
     """
 
     width: int = eqx.field(static=True)
-    window: tuple[int, ...] = eqx.field(static=True)
+    window: tuple[int, ...] = eqx.field(static=True)  # type: ignore[misc]
     strides: tuple[int, ...] = eqx.field(static=True, default=())
     padding: Padding = eqx.field(static=True, default="SAME")
     sigma_w: Scalar = eqx.field(default=1.0)
