@@ -89,13 +89,16 @@ def _independent_sum(layer: AbstractLayer, terms: list[Kernel]) -> Kernel:
         terms = [diagonal(term) for term in terms]
     k12, ntk = _sum([term.k12 for term in terms]), _sum([term.ntk for term in terms])
     gaussian, sites = all(term.gaussian for term in terms), terms[0].sites
-    known = [t for t in terms if t.k11 is not None and t.k22 is not None and t.d is not None]
-    if len(known) < len(terms):
+    apart = [
+        half_distance(*spread(t.k11, t.k22, t), t.d)
+        for t in terms
+        if t.k11 is not None and t.k22 is not None and t.d is not None
+    ]
+    if len(apart) < len(terms):
         return Kernel(None, k12, None, None, ntk, sites, gaussian)
-    k11, k22 = _sum([t.k11 for t in known]), _sum([t.k22 for t in known])
-    apart = _sum([half_distance(*spread(t.k11, t.k22, t), t.d) for t in known])
+    k11, k22 = _sum([t.k11 for t in terms]), _sum([t.k22 for t in terms])
     total = Kernel(k11, k12, k22, None, ntk, sites, gaussian)
-    return Kernel(k11, k12, k22, defect_from_distance(*spread(k11, k22, total), apart), ntk, sites, gaussian)
+    return Kernel(k11, k12, k22, defect_from_distance(*spread(k11, k22, total), _sum(apart)), ntk, sites, gaussian)
 
 
 def _sum(arrays: list[Any]) -> Any:
