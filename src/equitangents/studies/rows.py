@@ -1,0 +1,143 @@
+"""The rows of the table of results, from the pieces of a study."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .audit import confused_pairs
+from .measure import Number, Outputs, Resampling, binomial_interval, confusion, correct
+from .piece import Arrays
+from .problem import Items, Problem, Symmetry
+
+Row = dict[str, Any]
+INPUTS = ("canonical", "rotated")
+
+
+def orientations(problem: Problem, symmetry: Symmetry, m: int) -> np.ndarray:
+    """A random element for each test item."""
+    return np.random.default_rng(problem.config.seed + 5).integers(symmetry.order, size=m)
+
+
+def audit_rows(problem: Problem, symmetry: Symmetry, piece: Arrays) -> Iterator[Row]:
+    """What the audit of one group found; see `studies.audit`."""
+    from scipy.stats import binomtest
+
+    group, classes = symmetry.group, problem.dataset.classes
+    base = {"model": "data", "group": symmetry.name, "n_train": problem.config.audit.train, "seed": -1}
+    passed, held, oriented = piece["passed"], piece["held"], piece["oriented"]
+    for g, a, b in np.argwhere(passed):
+        value = passed[g, a, b] / held[a]
+        yield _row(
+            base | {"element": group.labels[g], "true": classes[a], "predicted": classes[b]},
+            "audit_label",
+            (value, *binomial_interval(int(passed[g, a, b]), int(held[a]))),
+        )
+    for g, a, b, value, low, high in confused_pairs(problem.config.audit, symmetry, passed, held):
+        named = base | {"element": group.labels[g], "true": classes[a], "predicted": classes[b]}
+        yield _row(named, "audit_confused", (float(value), low, high))
+    for c, name in [*enumerate(classes), (None, "")]:
+        right, all_ = (int(a.sum() if c is None else a[c]) for a in (oriented, held))
+        low, high = binomial_interval(right, all_)
+        yield _row(base | {"true": name}, "audit_law", (right / all_, low, high))
+        p = binomtest(right, all_, 1 / symmetry.order, alternative="greater").pvalue
+        yield _row(base | {"true": name}, "audit_law_p", (float(p), math.nan, math.nan))
+    yield _row(base, "audit_law_chance", (1 / symmetry.order, math.nan, math.nan))
+    yield _row(base, "audit_accuracy", (float(piece["accuracy"]), math.nan, math.nan))
+
+
+def arm_rows(
+    base: Row,
+    symmetry: Symmetry,
+    items: Items,
+    resampling: Resampling,
+    orbits: dict[str, np.ndarray],
+    element: np.ndarray,
+    *,
+    detailed: bool,
+) -> Iterator[Row]:
+    """What is measured of all arms at one moment, from outputs on orbits (draws, |G|, test and off inputs, classes).
+
+    Confusions, recalls and differences between arms are `detailed`.
+    """
+    identity, m = symmetry.group.identity, len(items.y_test)
+    hits: dict[tuple[str, str], np.ndarray] = {}
+    for arm, orbit in orbits.items():
+        row = base | {"arm": arm}
+        test, off = (Outputs(part, identity, element) for part in (orbit[:, :, :m], orbit[:, :, m:]))
+        for inputs in INPUTS:
+            at = row | {"inputs": inputs}
+            outputs = test.at(inputs)
+            right = hits[arm, inputs] = correct(outputs, items.y_test)
+            yield _row(at, "error", resampling.mean(1 - right))
+            yield _row(at, "balanced_accuracy", resampling.balanced(right))
+            yield _row(at, "orbit_same_prediction", resampling.mean(test.same_prediction(inputs)))
+            if detailed:
+                yield from _class_rows(at, items, resampling, outputs, right)
+        yield _row(row | {"inputs": "canonical"}, "orbit_deviation", resampling.root_mean(test.squared_deviation()))
+        outside = row | {"inputs": "off-manifold"}
+        same, squares = off.same_prediction("canonical"), off.squared_deviation()
+        yield _row(outside, "orbit_same_prediction", _normal(same))
+        value, low, high = _normal(squares)
+        yield _row(outside, "orbit_deviation", tuple(math.sqrt(max(v, 0)) for v in (value, low, high)))
+    for (arm, inputs), right in hits.items():
+        for other in ("plain", "augmented", "equivariant"):
+            if other == arm or (other, inputs) not in hits:
+                continue
+            against = base | {"arm": arm, "against": other, "inputs": inputs}
+            yield _row(against, "error_difference", resampling.mean(hits[other, inputs] - right))
+            if detailed and other == "plain":
+                recalls = resampling.by_class(right - hits[other, inputs])
+                for name, number in zip(items.classes, recalls, strict=True):
+                    yield _row(against | {"true": name}, "class_recall_difference", number)
+
+
+def _class_rows(at: Row, items: Items, resampling: Resampling, outputs: np.ndarray, right: np.ndarray) -> Iterator[Row]:
+    for name, number in zip(items.classes, resampling.by_class(right), strict=True):
+        yield _row(at | {"true": name}, "class_recall", number)
+    shares = confusion(outputs, items.y_test, len(items.classes))
+    for a, b in np.argwhere(shares > 0):
+        pair = {"true": items.classes[a], "predicted": items.classes[b]}
+        yield _row(at | pair, "confusion", (float(shares[a, b]), math.nan, math.nan))
+
+
+def kernel_rows(problem: Problem, run, symmetry: Symmetry, n: int, piece: Arrays) -> Iterator[Row]:
+    """The predictors at infinite width, for one group and training size."""
+    items = problem.items(run)
+    resampling = resampling_of(problem, items)
+    element = orientations(problem, symmetry, len(items.y_test))
+    base = {"model": "kernel", "net": run.name, "group": symmetry.name, "n_train": n, "seed": -1}
+    for i, time in enumerate(piece["time"]):
+        orbits = {arm: piece[arm][i][None] for arm in ("plain", "augmented", "equivariant") if arm in piece}
+        if "averaged" in run.arms:
+            orbits["averaged"] = averaged(orbits["plain"])
+        yield from arm_rows(
+            base | {"time": float(time)}, symmetry, items, resampling, orbits, element, detailed=bool(np.isinf(time))
+        )
+        if "agreement" in piece:
+            row = base | {"time": float(time), "arm": "augmented", "against": "equivariant"}
+            yield _row(row, "kernel_agreement", (float(piece["agreement"][i]), math.nan, math.nan))
+
+
+def averaged(orbit: np.ndarray) -> np.ndarray:
+    """The test-time orbit average of outputs (draws, |G|, items, classes): equal on the whole orbit."""
+    return np.broadcast_to(orbit.mean(axis=1, keepdims=True), orbit.shape)
+
+
+def resampling_of(problem: Problem, items: Items) -> Resampling:
+    return Resampling.make(items.y_test, len(items.classes), problem.config.resamples, problem.config.seed)
+
+
+def _row(base: Row, metric: str, number: Number) -> Row:
+    value, low, high = number
+    return base | {"metric": metric, "value": float(value), "low": float(low), "high": float(high)}
+
+
+def _normal(values: np.ndarray) -> Number:
+    """A mean over inputs with its normal interval."""
+    value, error = (
+        float(values.mean()),
+        float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan,
+    )
+    return value, value - 1.96 * error, value + 1.96 * error

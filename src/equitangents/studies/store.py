@@ -1,0 +1,144 @@
+"""Pieces of work on disk: each written whole or not at all, known by the digest of what it was made from."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+
+
+class Store:
+    """A folder of pieces. A piece is a set of named arrays, and a small dictionary `meta` of numbers and texts.
+
+    Args:
+        folder: made if it does not exist.
+
+    Raises:
+        OSError: the folder cannot be made or written to; one line.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        with explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for left in self.folder.glob(".part-*"):  # of a run that was killed while it wrote
+                left.unlink(missing_ok=True)
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
+
+    def load(self, name: str, digest: str) -> tuple[Arrays, dict[str, Any]] | None:
+        """The piece, or None where it is missing, damaged, or was made from something else."""
+        try:
+            with np.load(self.path(name), allow_pickle=False) as archive:
+                arrays = {key: archive[key] for key in archive.files}
+            header = json.loads(str(arrays.pop("__header__")[()]))
+            if header["digest"] != digest or header["checksum"] != checksum(arrays):
+                return None
+            return arrays, header["meta"]
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, NotImplementedError):
+            return None
+
+    def has(self, name: str, digest: str) -> bool:
+        """Whether the piece is there, undamaged."""
+        return self.load(name, digest) is not None
+
+    def save(self, name: str, digest: str, arrays: Arrays, meta: dict[str, Any]) -> None:
+        """Write the piece: to a file beside it, flushed to the disk, then renamed."""
+        header = {"digest": digest, "checksum": checksum(arrays), "meta": meta}
+        with whole_file(self.path(name)) as file:
+            np.savez(file, __header__=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
+
+
+def checksum(arrays: Arrays) -> str:
+    """The sha256 of names, types, shapes and contents."""
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"{name} {array.dtype.str} {array.shape};".encode())
+        total.update(array.tobytes())
+    return total.hexdigest()
+
+
+def digest_of(*parts: Any) -> str:
+    """The sha256 of anything that JSON can write."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Any]:
+    """A binary file that appears under `path` complete, or not at all.
+
+    Raises:
+        OSError: a full disk, a folder that cannot be written; one line.
+    """
+    with explained(path):
+        handle, temporary = tempfile.mkstemp(prefix=".part-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Errors of the file system, said in one line with what to do."""
+    advice = {
+        errno.ENOSPC: "the disk is full: free some space and run the same command again, it continues",
+        errno.EDQUOT: "the quota is used up: free some space and run the same command again, it continues",
+        errno.EROFS: "the file system is read-only: choose another folder with --out",
+        errno.EACCES: "there is no permission to write: choose another folder with --out",
+        errno.EPERM: "there is no permission to write: choose another folder with --out",
+        errno.EEXIST: "a file of that name is in the way: choose another folder with --out",
+        errno.ENOTDIR: "part of that path is a file: choose another folder with --out",
+    }
+    try:
+        yield
+    except OSError as error:
+        reason = advice.get(error.errno or 0)
+        if reason is None or getattr(error, "explained", False):
+            raise
+        new = OSError(f"{path}: expected to write here, but {reason}.")
+        new.errno, new.explained = error.errno, True  # type: ignore[attr-defined]
+        raise new from None
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Only one run at a time in a folder; the lock ends with the process, however it ends.
+
+    Raises:
+        RuntimeError: another run has it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        yield
+        return
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(folder / "lock", "a")  # noqa: SIM115
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RuntimeError(
+                f"{folder}: expected no other run in this folder, but one is at work; wait for it, or choose another --out."
+            ) from None
+        yield
