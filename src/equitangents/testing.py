@@ -34,7 +34,7 @@ def assert_equivariant(
     >>> assert_equivariant(lambda x: x, jnp.array([[1.0, 3.0]]), swap, trivial_action(cyclic(2)), tolerance=1e-6)
     Traceback (most recent call last):
     ...
-    AssertionError: not equivariant: error 2 at element 1 (g1), tolerance 1e-06, largest output 3.
+    AssertionError: not equivariant: error 2 at element 1 (r), tolerance 1e-06, largest output 3.
     """
     _check_tolerance(tolerance)
     errors = np.asarray(errors_over_group(function, x, action_in, action_out))
@@ -47,7 +47,7 @@ def assert_equivariant(
         )
 
 
-def assert_matches_monte_carlo(draws: ArrayLike | tuple[Any, Any], expected: ArrayLike, z: float | int = 5) -> None:
+def assert_matches_monte_carlo(draws: ArrayLike | tuple[Any, ...], expected: ArrayLike, z: float | int = 5) -> None:
     """Fail unless the mean of random draws is within z of its standard errors of `expected`, in every entry.
 
     Args:
