@@ -25,7 +25,7 @@ from .config import AuditRun
 from .measure import binomial_interval
 from .piece import Arrays, Piece
 from .precision import double
-from .problem import Problem, Symmetry, audit_images, moved
+from .problem import Problem, Symmetry, audit_images, file_name, moved
 
 JUDGE = Serial(Flatten(), Dense(1), Relu(), Dense(1), Relu(), Dense(1))
 RIDGE = 1e-3
@@ -40,7 +40,7 @@ def audit_pieces(run: AuditRun, problem: Problem) -> list[Piece]:
 
     return [
         Piece(
-            f"audit-{''.join(c if c.isalnum() else '_' for c in s.name)}",
+            f"audit-{file_name(s.name)}",
             "audit",
             ("audit", run.train, run.held_out, run.typical, run.size, s.name),
             work(s),

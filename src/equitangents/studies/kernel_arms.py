@@ -19,7 +19,7 @@ from .config import EnsembleRun, KernelRun
 from .netfile import parse_net
 from .piece import Arrays, Get, Piece
 from .precision import double, single
-from .problem import Items, Problem, Symmetry, moved
+from .problem import Items, Problem, Symmetry, file_name, moved
 
 SCALE_EXAMPLES = 64
 PIECE_ENTRIES = 1.2e8  # pairs of inputs times pairs of sites in one piece of work
@@ -221,7 +221,7 @@ def predict_pieces(run: KernelRun, problem: Problem, grams: list[Piece], times: 
             made_from = ("predict", grams[0].made_from[:-1], run.arms, run.ridge, run.explicit, symmetry.name, n, times)
             pieces.append(
                 Piece(
-                    f"predict-{run.name}-{_file_name(symmetry.name)}-{n}",
+                    f"predict-{run.name}-{file_name(symmetry.name)}-{n}",
                     f"predict {run.name} {n}",
                     made_from,
                     partial(_predict, run, problem, grams, symmetry, n, times),
@@ -300,7 +300,3 @@ def _violation(flow: GradientFlow, own: np.ndarray, rows: np.ndarray, symmetry: 
 
 def _identity(symmetry: Symmetry) -> int:
     return symmetry.group.identity
-
-
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name)

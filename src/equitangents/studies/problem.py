@@ -2,7 +2,7 @@
 
 import functools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -262,6 +262,6 @@ def audit_images(problem: Problem, run: AuditRun) -> tuple[np.ndarray, ...]:
     return x_train, problem.dataset.y[first], x_test, problem.dataset.y[second]
 
 
-def with_group(problem: Problem, name: str) -> Problem:
-    """The same problem with one of its groups only."""
-    return replace(problem, symmetries=tuple(s for s in problem.symmetries if s.name == name))
+def file_name(name: str) -> str:
+    """The name of a group, as part of the name of a file."""
+    return "".join(c if c.isalnum() else "_" for c in Path(name).stem)

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from .audit import confused_pairs
+from .config import EnsembleRun, KernelRun
+from .ensemble_arms import Training, outputs_of, recorded_times, trainings
 from .measure import Number, Outputs, Resampling, binomial_interval, confusion, correct
-from .piece import Arrays
+from .piece import Arrays, Get
 from .problem import Items, Problem, Symmetry
 
 Row = dict[str, Any]
@@ -102,7 +104,7 @@ def _class_rows(at: Row, items: Items, resampling: Resampling, outputs: np.ndarr
         yield _row(at | pair, "confusion", (float(shares[a, b]), math.nan, math.nan))
 
 
-def kernel_rows(problem: Problem, run, symmetry: Symmetry, n: int, piece: Arrays) -> Iterator[Row]:
+def kernel_rows(problem: Problem, run: KernelRun, symmetry: Symmetry, n: int, piece: Arrays) -> Iterator[Row]:
     """The predictors at infinite width, for one group and training size."""
     items = problem.items(run)
     resampling = resampling_of(problem, items)
@@ -118,6 +120,91 @@ def kernel_rows(problem: Problem, run, symmetry: Symmetry, n: int, piece: Arrays
         if "agreement" in piece:
             row = base | {"time": float(time), "arm": "augmented", "against": "equivariant"}
             yield _row(row, "kernel_agreement", (float(piece["agreement"][i]), math.nan, math.nan))
+
+
+def sizes_up_to(members: int) -> list[int]:
+    """Ensemble sizes 1, 2, 4, ..., and the whole ensemble."""
+    return sorted({*(2**k for k in range(members.bit_length()) if 2**k <= members), members})
+
+
+def ensemble_rows(
+    problem: Problem, run: EnsembleRun, symmetry: Symmetry, n: int, width: int, seed: int, scale: float, get: Get
+) -> Iterator[Row]:
+    """The ensembles of all arms, for one group, training size, width and seed, at all moments and ensemble sizes."""
+    items = problem.items(run)
+    resampling = resampling_of(problem, items)
+    element = orientations(problem, symmetry, len(items.y_test))
+    base = {"model": "ensemble", "net": run.name, "group": symmetry.name, "n_train": n, "width": width, "seed": seed}
+    outputs = {}
+    for arm in ("plain", "augmented", "equivariant"):
+        if arm in run.arms:
+            owner = problem.largest if arm == "plain" else symmetry
+            outputs[arm] = outputs_of(Training(run, arm, owner, n, width, seed), get)
+    if "plain" in outputs:
+        outputs["plain"] = outputs["plain"][:, :, list(symmetry.inside)]
+    for arm, kept in outputs.items():
+        if len(kept) < run.members:
+            yield _row(base | {"arm": arm}, "diverged", (run.members - len(kept), math.nan, math.nan))
+    most = min(map(len, outputs.values()))
+    for i, time in enumerate(recorded_times(run)):
+        for members in sizes_up_to(most):
+            orbits = {arm: means(kept[:most, i], members) for arm, kept in outputs.items()}
+            if "averaged" in run.arms:
+                orbits["averaged"] = averaged(orbits["plain"])
+            last = i == len(recorded_times(run)) - 1 and members == most
+            at = base | {"time": time / scale, "members": members}
+            yield from arm_rows(at, symmetry, items, resampling, orbits, element, detailed=last)
+
+
+def means(outputs: np.ndarray, members: int) -> np.ndarray:
+    """The means of disjoint ensembles of so many members, from outputs (members, ...)."""
+    count = len(outputs) // members
+    return outputs[: count * members].reshape(count, members, *outputs.shape[1:]).mean(axis=1, dtype=np.float64)
+
+
+def predicted_rows(
+    problem: Problem, run: EnsembleRun, symmetry: Symmetry, n: int, scale: float, piece: Arrays
+) -> Iterator[Row]:
+    """The orbit deviation that the kernels foretell for ensembles of each size, at the moments of the ensembles."""
+    items, k = problem.items(run), len(problem.dataset.classes)
+    base = {"model": "kernel", "net": run.name, "group": symmetry.name, "n_train": n, "seed": -1}
+    m = len(items.y_test)
+    for arm in ("plain", "augmented"):
+        if f"{arm} violation" not in piece or arm not in run.arms:
+            continue
+        for tau in recorded_times(run):
+            i = int(np.flatnonzero(piece["time"] == tau / scale)[0])
+            orbit, variance = piece[arm][i].astype(np.float64), piece[f"{arm} violation"][i].astype(np.float64)
+            squares = ((orbit - orbit.mean(axis=0)) ** 2).sum(axis=-1).mean(axis=0)
+            inside = len(variance) - len(items.x_off)
+            for inputs, chosen in (("canonical", slice(0, m)), ("off-manifold", slice(inside, None))):
+                for members in sizes_up_to(run.members):
+                    value = math.sqrt(float(np.mean(squares[chosen] + k * variance[chosen] / members)))
+                    row = base | {"arm": arm, "time": tau / scale, "members": members, "inputs": inputs}
+                    yield _row(row, "predicted_orbit_deviation", (value, math.nan, math.nan))
+
+
+def cost_rows(problem: Problem, run: EnsembleRun, piece: Arrays) -> Iterator[Row]:
+    """Operations and parameters of ensembles; those of the averaged arm follow from the plain one."""
+    kinds = [t for t in trainings(run, problem) if t.n == run.train_sizes[0] and t.seed == run.seeds[0]]
+    for training, forward, parameters in zip(kinds, piece["flops"], piece["parameters"], strict=True):
+        plain = training.arm == "plain"
+        for symmetry in problem.symmetries if plain else (training.symmetry,):
+            for n in run.train_sizes:
+                images = run.batch or n * (symmetry.order if training.arm == "augmented" else 1)
+                for members in sizes_up_to(run.members):
+                    base = {"model": "ensemble", "net": run.name, "group": symmetry.name, "n_train": n, "seed": -1}
+                    base |= {"width": training.width, "members": members}
+                    trained = 3 * forward * images * run.steps * members
+                    for arm in ("plain", "averaged") if plain and "averaged" in run.arms else (training.arm,):
+                        once = forward * members * (symmetry.order if arm == "averaged" else 1)
+                        numbers = {
+                            "flops_per_image": once,
+                            "flops_training": trained,
+                            "parameters": parameters * members,
+                        }
+                        for metric, value in numbers.items():
+                            yield _row(base | {"arm": arm}, metric, (float(value), math.nan, math.nan))
 
 
 def averaged(orbit: np.ndarray) -> np.ndarray:

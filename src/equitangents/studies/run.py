@@ -1,5 +1,6 @@
 """Run a study: pieces of work in a fixed order, each kept as it is done, then the table."""
 
+import itertools
 import math
 import resource
 import sys
@@ -13,11 +14,12 @@ import numpy as np
 
 from .audit import audit_pieces
 from .config import Config, to_toml
+from .ensemble_arms import cost_piece, recorded_times, training_pieces
 from .kernel_arms import gram_pieces, network, predict_pieces, scale_piece
 from .piece import Arrays, Piece
 from .problem import Problem, read_problem
 from .result import COLUMNS, TIMINGS, Result, as_columns
-from .rows import Row, audit_rows, kernel_rows
+from .rows import Row, audit_rows, cost_rows, ensemble_rows, kernel_rows, predicted_rows
 from .store import Store, digest_of, explained, locked, whole_file
 
 VERSION = 1  # of what pieces contain; a change makes old ones useless
@@ -61,12 +63,17 @@ def plan(config: Config) -> Plan:
         grams = gram_pieces(run, problem)
         pieces += [scale_piece(run, problem), *grams]
         pieces += predict_pieces(run, problem, grams, times_of(config, run))
+    for run in config.ensembles:
+        if run.name not in {kernel_run.name for kernel_run in config.kernels}:
+            pieces.append(scale_piece(run, problem))
+        pieces += [cost_piece(run, problem), *training_pieces(run, problem)]
     return Plan(problem, pieces)
 
 
 def times_of(config: Config, run) -> tuple[float, ...]:
     """Moments at which the predictors of a kernel run are kept, in units of its scale: its own and its ensembles'."""
-    return tuple(sorted(set(run.times)))
+    same = [recorded_times(other) for other in config.ensembles if other.name == run.name]
+    return tuple(sorted({*run.times, *(t for times in same for t in times)}))
 
 
 def run(config: Config, out: str | Path, progress: Progress | None = None) -> Result:
@@ -175,7 +182,18 @@ def measure(problem: Problem, get: Callable[[str], Arrays]) -> Iterator[Row]:
         pieces = iter(predict_pieces(kernel_run, problem, grams, times_of(config, kernel_run)))
         for symmetry in problem.symmetries:
             for n in kernel_run.train_sizes:
-                yield from kernel_rows(problem, kernel_run, symmetry, n, get(next(pieces).name))
+                piece = get(next(pieces).name)
+                yield from kernel_rows(problem, kernel_run, symmetry, n, piece)
+                for run in config.ensembles:
+                    if run.name == kernel_run.name and n in run.train_sizes:
+                        scale = float(get(f"scale-{run.name}")["scale"])
+                        yield from predicted_rows(problem, run, symmetry, n, scale, piece)
+    for run in config.ensembles:
+        scale = float(get(f"scale-{run.name}")["scale"])
+        yield from cost_rows(problem, run, get(f"cost-{run.name}"))
+        for symmetry in problem.symmetries:
+            for n, width, seed in itertools.product(run.train_sizes, run.widths, run.seeds):
+                yield from ensemble_rows(problem, run, symmetry, n, width, seed, scale, get)
 
 
 def _order(row: Row) -> tuple:
