@@ -102,10 +102,10 @@ def assert_positive_semidefinite(matrix: ArrayLike, tolerance: float | int | Non
         ValueError: the matrix is not square or empty, or the tolerance is no number from 0.
 
     >>> assert_positive_semidefinite(jnp.ones((2, 2)))
-    >>> assert_positive_semidefinite(jnp.array([[1.0, 2.0], [2.0, 1.0]]))
+    >>> assert_positive_semidefinite(jnp.array([[1.0, 2.0], [2.0, 1.0]]), tolerance=1e-6)
     Traceback (most recent call last):
     ...
-    AssertionError: not positive semidefinite: smallest eigenvalue -1, largest 3; tolerance 2.4e-07 of the largest.
+    AssertionError: not positive semidefinite: smallest eigenvalue -1, largest 3; tolerance 1e-06 of the largest.
     """
     matrix = np.asarray(matrix)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2] or not matrix.size:
