@@ -11,10 +11,13 @@ from .driver import kernel as kernel
 from .driver import nngp as nngp
 from .driver import nngp_and_ntk as nngp_and_ntk
 from .driver import ntk as ntk
+from .empirical import empirical_ntk as empirical_ntk
 from .kernel import Kernel as Kernel
 from .kernel import Needs as Needs
 from .linear import apply_weights as apply_weights
 from .linear import independent_average as independent_average
 from .linear import joint_average as joint_average
+from .monte_carlo import MonteCarlo as MonteCarlo
+from .monte_carlo import monte_carlo as monte_carlo
 from .propagate import needs as needs
 from .propagate import propagate as propagate
