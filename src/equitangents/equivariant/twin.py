@@ -12,14 +12,14 @@ SCALES = ("sigma_w", "sigma_b", "lambda_w", "lambda_b")
 
 
 def impose(net: AbstractLayer, group: str | PointGroup | Action, shape: Shape, *, width: float = 1.0) -> Serial:
-    r"""The group-convolutional twin of a plain network: the same depth, nonlinearities and prior, with the symmetry imposed.
+    r"""The group-convolutional twin of a plain network: the same depth, nonlinearities and prior; invariant.
 
     Trained on n examples it has, at infinite width, the mean predictor of `net` trained on their |G| n images (for the
     learning rates of `symmetry.match_learning_rate`): its kernel is $\frac1{|G|} \sum_g k(x_1, \rho(g) x_2)$. A
     network of
 
     - convolutions, `GlobalAvgPool`, `Dense` becomes `Lift`, `GroupConv`, ..., `GroupPool`, `Dense`;
-    - convolutions, `Flatten`, `Dense` becomes `Lift`, `GroupConv`, ..., a `GroupConv` over the whole image, `GroupPool`;
+    - convolutions, `Flatten`, `Dense` becomes `Lift`, `GroupConv`, ..., `GroupConv` with window "all", `GroupPool`;
     - `Flatten`, `Dense`, ..., `Dense` becomes `ActionLift`, `RegularConv`, ..., `GroupPool`, `Dense`.
 
     Args:
@@ -106,7 +106,7 @@ def _pointwise(layer: AbstractLayer) -> AbstractLayer:
     if isinstance(layer, AbstractActivation):
         return layer
     raise ValueError(
-        f"impose knows no twin of {layer!r}; expected Conv, Dense and nonlinearities, then GlobalAvgPool or Flatten, Dense."
+        f"impose knows no twin of {layer!r}; expected Conv, Dense, nonlinearities, then GlobalAvgPool or Flatten, Dense."
     )
 
 

@@ -5,11 +5,11 @@ form, so the answer depends on nothing but the data.
 
 **Labels.** The classifier learns canonical images only. Scores are centred one-hot predictions. A moved image
 $\rho(g) x$ of class a *passes for* b if b has the largest score, and that score is at least the `typical` quantile of
-the scores that held-out genuine b get for b. Two classes a and b are **named as confused by g** if images of a moved by g
-pass for b, and images of b moved by $g^{-1}$ pass for a: where the orbits of two classes meet, both ways must work, while
-an image that looks like no class at all passes one way at most. Precisely, after subtracting those that pass unmoved, the
-Clopper-Pearson lower bound of the share that passes, of both classes together, must exceed `share`, and that of each
-alone `EACH_WAY`. The bounds hold at 95 % for all pairs and elements together (Bonferroni).
+the scores that held-out genuine b get for b. Two classes a and b are **named as confused by g** if images of a moved by
+g pass for b, and images of b moved by $g^{-1}$ pass for a: where the orbits of two classes meet, both ways must work,
+while an image that looks like no class at all passes one way at most. Precisely, after subtracting those that pass
+unmoved, the Clopper-Pearson lower bound of the share that passes, of both classes together, must exceed `share`, and
+that of each alone `EACH_WAY`. The bounds hold at 95 % for all pairs and elements together (Bonferroni).
 
 **Orientations.** If the law of the data is invariant, nothing tells $\rho(g) x$ from x. A classifier with |G| outputs
 learns g from all images of the training examples, and judges each held-out example once, moved by a random element.

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import hashlib
+import itertools
 import tomllib
 import types
 import typing
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ARMS = ("plain", "augmented", "averaged", "equivariant")
-PRECISIONS = ("float32", "float64")
+PRESETS = ("quick", "full")
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,23 @@ class Config:
         return hashlib.sha256(to_toml(self).encode()).hexdigest()
 
 
+def preset_config(name: str, **given: Any) -> Config:
+    """A ready configuration, "quick" or "full", fitted to the data, which it loads.
+
+    Args:
+        name: of the preset.
+        given: `data`, `group`, `resize` and the other simple entries of `Config`.
+
+    Raises:
+        ValueError: an unknown preset, or data that cannot be read.
+    """
+    from .presets import make_preset
+
+    if name not in PRESETS:
+        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}{_near(name, PRESETS)}.")
+    return make_preset(name, **given)
+
+
 def read_config(path: str | Path, **given: Any) -> Config:
     """The configuration in a TOML file; `given` overrides its top-level entries.
 
@@ -225,7 +243,7 @@ def _within(what: str, value: float, low: float, high: float) -> None:
 
 
 def _increasing(what: str, values: tuple[int, ...], low: int) -> None:
-    if not values or values[0] < low or any(b <= a for a, b in zip(values, values[1:], strict=False)):
+    if not values or values[0] < low or any(b <= a for a, b in itertools.pairwise(values)):
         raise ValueError(f"{what}: expected increasing numbers from {low} on, at least one, got {list(values)}.")
 
 

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from ..dynamics import GradientFlow
+from ..equivariant.twin import impose
 from ..kernels import nngp_and_ntk
 from ..nets import AbstractLayer, Flatten, Serial, output_shape
 from ..symmetry import violation_variance
@@ -236,32 +237,80 @@ def _predict(run, problem, grams, symmetry: Symmetry, n: int, times: tuple, get:
     blocks = assemble(run, problem, grams, get)
     scale = float(get(f"scale-{run.name}")["scale"])
     t = np.array([*times, np.inf]) / scale
-    inside = list(symmetry.inside)
-    train = blocks.train[:, inside, :n, :n].astype(np.float64)
-    train = (train + train[:, symmetry.group.inverse].transpose(0, 1, 3, 2)) / 2  # K(x, g x') = K(x', g^-1 x)
-    cross = blocks.cross[:, inside, :, :n].astype(np.float64)
-    y, ridge = problem.items(run).targets(n), run.ridge * float(np.mean(np.diagonal(train[1, _identity(symmetry)])))
+    inside, group = list(symmetry.inside), symmetry.group
+    train, cross = (
+        np.stack([k[:, inside[g], :, :n] for g in group.elements], axis=1) for k in (blocks.train, blocks.cross)
+    )
+    train, own = train[:, :, :n], blocks.own[:, inside]
+    y, ridge = problem.items(run).targets(n), run.ridge * float(np.mean(np.diagonal(train[1, group.identity])))
     out: Arrays = {"time": t}
-    group = symmetry.group
     with double():
         if "plain" in run.arms:
-            flow = GradientFlow.from_gram(*train[:, group.identity], y, loss="mean", ridge=ridge)
+            flow = _flow(train[:, group.identity], y, ridge)
             rows = cross[:, group.inverse].reshape(2, -1, n)  # K(h x_i, x_j) is the block of h^-1
-            out["plain"] = _on_orbits(flow.mean_from(rows[1], t), group.order)
-            out["plain violation"] = _violation(flow, blocks.own[:, inside], rows, symmetry, t[:-1])
+            out["plain"] = _on_orbits(flow.mean_from(_double(rows[1]), t), group.order)
+            out["plain violation"] = _violation(flow, own, rows, symmetry, t[:-1])
         if "equivariant" in run.arms:
-            mean = GradientFlow.from_gram(*train.mean(axis=1), y, loss="mean", ridge=ridge)
-            once = np.asarray(mean.mean_from(cross[1].mean(axis=0), t))
+            flow = _flow(train.mean(axis=1, dtype=np.float64), y, ridge)
+            once = np.asarray(flow.mean_from(cross[1].mean(axis=0, dtype=np.float64), t))
             out["equivariant"] = np.repeat(once[:, None], group.order, axis=1)
         if "augmented" in run.arms and group.order * n <= run.explicit:
-            orbit_train, rows = augmented_gram(train, symmetry), augmented_gram(cross, symmetry)
-            labels = np.tile(y, (group.order, 1))
-            flow = GradientFlow.from_gram(*orbit_train, labels, loss="mean", ridge=group.order * ridge)
-            out["augmented"] = _on_orbits(flow.mean_from(rows[1], t), group.order)
-            out["augmented violation"] = _violation(flow, blocks.own[:, inside], rows, symmetry, t[:-1])
+            rows = augmented_gram(cross, symmetry)
+            flow = _flow(augmented_gram(train, symmetry), np.tile(y, (group.order, 1)), group.order * ridge)
+            out["augmented"] = _on_orbits(flow.mean_from(_double(rows[1]), t), group.order)
+            out["augmented violation"] = _violation(flow, own, rows, symmetry, t[:-1])
             if "equivariant" in out:
                 out["agreement"] = np.abs(out["augmented"] - out["equivariant"]).max(axis=(1, 2, 3))
     return {name: a if name in ("time", "agreement") else a.astype(np.float32) for name, a in out.items()}
+
+
+def _flow(gram: np.ndarray, y: np.ndarray, ridge: float) -> GradientFlow:
+    """Training with Gram matrices (NNGP, NTK), which float32 leaves symmetric to its last digit only."""
+    nngp, ntk = (_double(k) for k in gram)
+    return GradientFlow.from_gram((nngp + nngp.T) / 2, (ntk + ntk.T) / 2, y, loss="mean", ridge=ridge)
+
+
+def _double(matrix: np.ndarray) -> np.ndarray:
+    return matrix.astype(np.float64)
+
+
+def check_pieces(run: KernelRun, problem: Problem) -> list[Piece]:
+    """For each group, a second and independent evaluation in float64, on the first `run.check` training examples.
+
+    The augmented predictor from kernels of all moved images, and the equivariant one from the kernel rules of the
+    group-convolutional network, on the first test and off-manifold inputs.
+    """
+    if not run.check or not {"augmented", "equivariant"} <= set(run.arms):
+        return []
+    return [
+        Piece(
+            f"check-{run.name}-{file_name(symmetry.name)}",
+            f"check {run.name}",
+            ("check", run.net, run.size, run.check, run.ridge, symmetry.name),
+            partial(_check, run, problem, symmetry),
+            amount=symmetry.order,
+            model="kernel",
+        )
+        for symmetry in problem.symmetries
+    ]
+
+
+def _check(run: KernelRun, problem: Problem, symmetry: Symmetry, get: Get) -> Arrays:
+    net, items, order = network(run, problem), problem.items(run), symmetry.order
+    n = min(run.check, len(items.x_train))
+    x = _double(items.x_train[:n])
+    y = items.targets(n)
+    inputs = _double(np.concatenate([items.x_test[: max(1, n // 2)], items.x_off[: max(1, n // 2)]]))
+    with double():
+        twin = impose(net, symmetry.action, x.shape[1:])
+        nngp, ntk = (np.asarray(k) for k in nngp_and_ntk(twin, x))
+        ridge = run.ridge * float(np.mean(np.diagonal(ntk)))
+        imposed = _flow(np.stack([nngp, ntk]), y, ridge).mean_from(nngp_and_ntk(twin, inputs, x)[1], np.inf)
+        orbit = moved(symmetry.action, x).reshape(-1, *x.shape[1:])
+        gram = np.stack([np.asarray(k) for k in nngp_and_ntk(net, orbit)])
+        flow = _flow(gram, np.tile(y, (order, 1)), order * ridge)
+        augmented = flow.mean_from(nngp_and_ntk(net, inputs, orbit)[1], np.inf)
+    return {"agreement": np.array(np.max(np.abs(np.asarray(imposed) - np.asarray(augmented)))), "n": np.array(n)}
 
 
 def augmented_gram(blocks: np.ndarray, symmetry: Symmetry) -> np.ndarray:
@@ -284,7 +333,7 @@ def _violation(flow: GradientFlow, own: np.ndarray, rows: np.ndarray, symmetry: 
     group = symmetry.group
     if not len(times):
         return np.zeros((0, inputs))
-    apart = group.table[group.inverse]
+    apart, rows = group.table[group.inverse], _double(rows)
     out = []
     for start in range(0, inputs, 50):
         chosen = slice(start, start + 50)

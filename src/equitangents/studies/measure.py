@@ -68,8 +68,13 @@ class Resampling:
 
 
 def _number(value: float, drawn: np.ndarray) -> Number:
-    drawn = drawn[np.isfinite(drawn)]
-    low, high = np.quantile(drawn, [0.025, 0.975]) if drawn.size else (np.nan, np.nan)
+    drawn = np.sort(drawn[np.isfinite(drawn)])
+    if not drawn.size:
+        return float(value), np.nan, np.nan
+    place = 0.025 * (drawn.size - 1)
+    first, part = int(place), place - int(place)
+    low = drawn[first] * (1 - part) + drawn[min(first + 1, drawn.size - 1)] * part
+    high = drawn[-1 - first] * (1 - part) + drawn[max(-2 - first, -drawn.size)] * part
     return float(value), float(low), float(high)
 
 

@@ -122,6 +122,13 @@ def kernel_rows(problem: Problem, run: KernelRun, symmetry: Symmetry, n: int, pi
             yield _row(row, "kernel_agreement", (float(piece["agreement"][i]), math.nan, math.nan))
 
 
+def check_row(run: KernelRun, symmetry: Symmetry, piece: Arrays) -> Row:
+    """How far augmented and equivariant predictors differ in float64, each from its own kernels; `element` says so."""
+    base = {"arm": "augmented", "against": "equivariant", "model": "kernel", "net": run.name, "group": symmetry.name}
+    base |= {"n_train": int(piece["n"]), "seed": -1, "time": math.inf, "element": "float64"}
+    return _row(base, "kernel_agreement", (float(piece["agreement"]), math.nan, math.nan))
+
+
 def sizes_up_to(members: int) -> list[int]:
     """Ensemble sizes 1, 2, 4, ..., and the whole ensemble."""
     return sorted({*(2**k for k in range(members.bit_length()) if 2**k <= members), members})
@@ -147,13 +154,13 @@ def ensemble_rows(
             yield _row(base | {"arm": arm}, "diverged", (run.members - len(kept), math.nan, math.nan))
     most = min(map(len, outputs.values()))
     for i, time in enumerate(recorded_times(run)):
-        for members in sizes_up_to(most):
+        last = i == len(recorded_times(run)) - 1
+        for members in sizes_up_to(most) if last else sorted({1, most}):
             orbits = {arm: means(kept[:most, i], members) for arm, kept in outputs.items()}
             if "averaged" in run.arms:
                 orbits["averaged"] = averaged(orbits["plain"])
-            last = i == len(recorded_times(run)) - 1 and members == most
             at = base | {"time": time / scale, "members": members}
-            yield from arm_rows(at, symmetry, items, resampling, orbits, element, detailed=last)
+            yield from arm_rows(at, symmetry, items, resampling, orbits, element, detailed=last and members == most)
 
 
 def means(outputs: np.ndarray, members: int) -> np.ndarray:

@@ -15,11 +15,11 @@ import numpy as np
 from .audit import audit_pieces
 from .config import Config, to_toml
 from .ensemble_arms import cost_piece, recorded_times, training_pieces
-from .kernel_arms import gram_pieces, network, predict_pieces, scale_piece
+from .kernel_arms import check_pieces, gram_pieces, network, predict_pieces, scale_piece
 from .piece import Arrays, Piece
 from .problem import Problem, read_problem
 from .result import COLUMNS, TIMINGS, Result, as_columns
-from .rows import Row, audit_rows, cost_rows, ensemble_rows, kernel_rows, predicted_rows
+from .rows import Row, audit_rows, check_row, cost_rows, ensemble_rows, kernel_rows, predicted_rows
 from .store import Store, digest_of, explained, locked, whole_file
 
 VERSION = 1  # of what pieces contain; a change makes old ones useless
@@ -37,6 +37,12 @@ class Plan:
 
     problem: Problem
     pieces: list[Piece]
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds that each piece takes on this machine, from a short calibration; see `studies.estimate`."""
+        from .estimate import seconds_of
+
+        return seconds_of(self)
 
     def digests(self) -> dict[str, str]:
         """What each piece is made from, as a digest; that of a piece contains those of the pieces it needs."""
@@ -62,7 +68,7 @@ def plan(config: Config) -> Plan:
         network(run, problem)
         grams = gram_pieces(run, problem)
         pieces += [scale_piece(run, problem), *grams]
-        pieces += predict_pieces(run, problem, grams, times_of(config, run))
+        pieces += [*predict_pieces(run, problem, grams, times_of(config, run)), *check_pieces(run, problem)]
     for run in config.ensembles:
         if run.name not in {kernel_run.name for kernel_run in config.kernels}:
             pieces.append(scale_piece(run, problem))
@@ -169,7 +175,7 @@ def _remaining(left: list[Piece], seconds: dict[str, list[tuple[float, float]]])
             return math.nan
         amounts, walls = np.array(known[-3:]).T
         total += piece.amount * walls.sum() / amounts.sum()
-    return total
+    return float(total)
 
 
 def measure(problem: Problem, get: Callable[[str], Arrays]) -> Iterator[Row]:
@@ -188,6 +194,8 @@ def measure(problem: Problem, get: Callable[[str], Arrays]) -> Iterator[Row]:
                     if run.name == kernel_run.name and n in run.train_sizes:
                         scale = float(get(f"scale-{run.name}")["scale"])
                         yield from predicted_rows(problem, run, symmetry, n, scale, piece)
+        for symmetry, check in zip(problem.symmetries, check_pieces(kernel_run, problem), strict=False):
+            yield check_row(kernel_run, symmetry, get(check.name))
     for run in config.ensembles:
         scale = float(get(f"scale-{run.name}")["scale"])
         yield from cost_rows(problem, run, get(f"cost-{run.name}"))

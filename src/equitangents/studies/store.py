@@ -39,7 +39,7 @@ class Store:
     def load(self, name: str, digest: str) -> tuple[Arrays, dict[str, Any]] | None:
         """The piece, or None where it is missing, damaged, or was made from something else."""
         try:
-            with np.load(self.path(name), allow_pickle=False) as archive:
+            with open(self.path(name), "rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files}
             header = json.loads(str(arrays.pop("__header__")[()]))
             if header["digest"] != digest or header["checksum"] != checksum(arrays):
@@ -139,6 +139,6 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise RuntimeError(
-                f"{folder}: expected no other run in this folder, but one is at work; wait for it, or choose another --out."
+                f"{folder}: expected no other run in this folder, but one is at work; wait, or choose another --out."
             ) from None
         yield

@@ -1,0 +1,49 @@
+"""Descriptions from text: parsed, never executed."""
+
+import pytest
+
+from equitangents.nets import Conv, Dense, Flatten, Relu, Serial
+from equitangents.studies.netfile import parse_net, read_net
+
+
+def test_what_a_description_prints_is_read_back():
+    net = Serial(Conv(16, (3, 3), padding="VALID", sigma_w=1.4), Relu(), Flatten(), Dense(10, sigma_b=0.1))
+    assert parse_net(repr(net)) == net
+
+
+def test_a_width_may_be_left_open():
+    assert parse_net("Serial(Flatten(), Dense(2 * W), Relu(), Dense(1))", W=8).layers[1].width == 16
+
+
+BAD = {
+    "code": ("__import__('os').system('true')", "expected layers, numbers"),
+    "attribute": ("Dense.__class__(3)", "expected layers, numbers"),
+    "lambda": ("Serial(lambda x: x)", "expected layers, numbers"),
+    "unknown layer": ("Serial(Dens(3))", "did you mean Dense"),
+    "no brackets": ("Serial(Dense(3), Relu)", r"write Relu\(\)"),
+    "no layer": ("3", "expected a layer"),
+    "syntax": ("Serial(Dense(3)", "expected a description"),
+    "empty": ("", "expected a description"),
+    "wrong argument": ("Dense(0)", "expected width >= 1"),
+    "unknown argument": ("Dense(3, wide=2)", "unexpected keyword"),
+    "starred": ("Serial(*(Dense(3),))", "plain arguments"),
+    "deep": ("Serial(" * 50 + "Relu()" + ")" * 50, "levels of brackets"),
+    "very deep": ("(" * 5000 + ")" * 5000, "expected a description"),
+    "long": ("Dense(3)" + " " * 30000, "at most 20000"),
+    "division": ("Dense(3 // 0)", "other than zero"),
+    "text times number": ("Dense('a' * 9)", "expected a number"),
+}
+
+
+@pytest.mark.parametrize("text, message", BAD.values(), ids=BAD)
+def test_anything_else_is_refused_in_one_line(text, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        parse_net(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read_are_refused_in_one_line(tmp_path):
+    (tmp_path / "binary").write_bytes(bytes(range(256)))
+    for path in (tmp_path / "binary", tmp_path / "missing", tmp_path):
+        with pytest.raises(ValueError, match="expected a readable file"):
+            read_net(path)
