@@ -1,7 +1,16 @@
-"""How networks train: gradient flow and descent of infinitely wide networks in closed form."""
+"""How networks train: infinitely wide ones in closed form, finite ones and deep ensembles by gradient descent."""
 
+from .cost import count_parameters as count_parameters
+from .cost import flops as flops
+from .ensemble import Ensemble as Ensemble
+from .ensemble import default_chunk as default_chunk
+from .ensemble import draw_member as draw_member
+from .ensemble import ensemble as ensemble
+from .ensemble import predict_ensemble as predict_ensemble
 from .flow import GradientDescent as GradientDescent
 from .flow import GradientFlow as GradientFlow
 from .posterior import Posterior as Posterior
 from .posterior import nngp_posterior as nngp_posterior
 from .rates import max_learning_rate as max_learning_rate
+from .train import Trained as Trained
+from .train import train as train
