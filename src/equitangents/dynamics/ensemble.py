@@ -118,7 +118,7 @@ def draw_member(net: AbstractLayer, shape: tuple[int, ...], key: PRNGKeyArray, i
 def default_chunk(net: AbstractLayer, backend: str | None = None) -> int:
     """How many members train side by side: one on a CPU; elsewhere 64 where layers act on vectors, 16 where on sites.
 
-    Measured on a CPU: side by side, dense layers of 128 and more channels cost 1.2 to 1.6 times as much, narrow ones
+    Measured on a CPU: side by side, dense layers of 128 and more channels cost 1.2 to 1.8 times as much, narrow ones
     0.7 times. The numbers for other backends are not measured.
 
     Args:
