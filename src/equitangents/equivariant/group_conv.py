@@ -12,7 +12,7 @@ from .sums import mean_over_group, turned_mean
 
 
 class GroupConv(AbstractPlanar):
-    r"""$z_i(r, t) = \sigma_w (c|G||S|)^{-1/2} \sum_{j, q \in G, x \in S} k_{ij}(q, x) f_j(rq, t + R^r x) + \sigma_b b_i$.
+    r"""$z_i(r, t) = \sigma_w (c|G||S|)^{-1/2} \sum_{j, q, x} k_{ij}(q, x) f_j(rq, t + R^r x) + \sigma_b b_i$, x in S.
 
     Takes functions on the group `(|G|, height, width, c)`, as `Lift` gives them, to others, `(|G|, height', width',
     width)`. Arguments, attributes and errors as for `Lift`, with fan_in = c|G||S|.
@@ -24,6 +24,8 @@ class GroupConv(AbstractPlanar):
     >>> output_shape(GroupConv("C4", 16, 3, padding="VALID"), (4, 8, 8, 16))
     (4, 6, 6, 16)
     """
+
+    __init__ = AbstractPlanar.__init__  # said again for type checkers, which would make one from the fields
 
     def fan_in(self, shape: Shape) -> int:
         return shape[-1] * self.group.order * offsets(self, shape[1:-1])

@@ -53,6 +53,6 @@ def _(layer: GroupPool, after: Needs) -> Needs:
 def _check_sites(sites: Shape) -> None:
     if not sites:
         raise ValueError(
-            "GroupPool expected a function on a group, of shape (|G|, *sites, channels), got a vector; lift the input to "
-            "the group first."
+            "GroupPool expected a function on a group, of shape (|G|, *sites, channels), got a vector; lift the input "
+            "to the group first."
         )

@@ -47,6 +47,8 @@ class Lift(AbstractPlanar):
     (4, 8, 8, 16)
     """
 
+    __init__ = AbstractPlanar.__init__  # said again for type checkers, which would make one from the fields
+
     def fan_in(self, shape: Shape) -> int:
         return shape[-1] * offsets(self, shape[:-1])
 

@@ -1,7 +1,7 @@
 """What lifting and group convolution share: a point group that turns a filter about the centre of its window."""
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import numpy as np
@@ -32,9 +32,9 @@ class AbstractPlanar(AbstractWeighted):
 
     def __init__(
         self,
-        group: str | PointGroup,
+        group: Any,
         width: int,
-        window: tuple[int, int] | int | str,
+        window: Any,
         *,
         strides: tuple[int, int] | int = (1, 1),
         padding: str = "SAME",
@@ -74,7 +74,7 @@ class AbstractPlanar(AbstractWeighted):
         return super().__repr__().replace(f"({self.group!r}, ", f"({group}, ", 1)
 
 
-class Tiling(eqx.Module):
+class Tiling(NamedTuple):
     """How the windows of a layer lie on images of one size; all of it static.
 
     Attributes:
@@ -87,13 +87,13 @@ class Tiling(eqx.Module):
         symmetric: whether it also maps the windows on the image to one another.
     """
 
-    frame: tuple[int, int] = eqx.field(static=True)
-    moved: np.ndarray = eqx.field(static=True)
-    margins: list[tuple[int, int]] = eqx.field(static=True)
-    padded: tuple[int, int] = eqx.field(static=True)
-    sites: tuple[int, int] = eqx.field(static=True)
-    closed: bool = eqx.field(static=True)
-    symmetric: bool = eqx.field(static=True)
+    frame: tuple[int, int]
+    moved: np.ndarray
+    margins: list[tuple[int, int]]
+    padded: tuple[int, int]
+    sites: tuple[int, int]
+    closed: bool
+    symmetric: bool
 
 
 def tiling(layer: AbstractPlanar, size: Shape) -> Tiling:
@@ -104,13 +104,13 @@ def tiling(layer: AbstractPlanar, size: Shape) -> Tiling:
     """
     whole = layer.window == "all"
     window = size if layer.window == "all" else layer.window
-    frame, mask = _frame(layer.group, window, layer.footprint)  # type: ignore[arg-type]
+    frame, mask = _frame(layer.group, window, layer.footprint)
     padding = "VALID" if whole else layer.padding
     margins = window_margins(size, frame, layer.strides, padding)
-    sites = window_output(layer, size, frame, layer.strides, padding)
     fault = _fault(layer, size, frame, margins, padding)
     if fault and not layer.negative_control:
         raise ValueError(fault)
+    sites = window_output(layer, size, frame, layer.strides, padding)
     padded = tuple(n + low + high for n, (low, high) in zip(size, margins, strict=True))
     moved = pixel_permutation(layer.group, *frame)[:, np.flatnonzero(mask)]
     return Tiling(frame, moved, margins, padded, sites, bool(mask.ravel()[moved].all()), not fault)  # type: ignore
@@ -120,7 +120,7 @@ def offsets(layer: AbstractPlanar, size: Shape) -> int:
     """Number of offsets that carry weights, on images of `size`."""
     if layer.footprint is not None:
         return int(np.sum(layer.footprint))
-    return math.prod(size if layer.window == "all" else layer.window)  # type: ignore[arg-type]
+    return math.prod(size if layer.window == "all" else layer.window)
 
 
 def turned_filters(tiles: Tiling) -> np.ndarray:
@@ -131,7 +131,7 @@ def turned_filters(tiles: Tiling) -> np.ndarray:
     return source
 
 
-def as_point_group(owner: str, group: str | PointGroup) -> PointGroup:
+def as_point_group(owner: str, group: Any) -> PointGroup:
     """The point group of this name."""
     if isinstance(group, str):
         return point_group(group)
@@ -157,15 +157,15 @@ def _pair(owner: str, name: str, sizes: Any) -> tuple[int, int]:
     values = as_sizes(owner, name, (sizes, sizes) if isinstance(sizes, int) else sizes)
     if len(values) != 2:
         raise ValueError(f"{owner}: expected {name} to be one integer or two, got {sizes!r}.")
-    return values  # type: ignore[return-value]
+    return values
 
 
 def _as_footprint(owner: str, footprint: Any, window: Window) -> Footprint:
     mask = np.asarray(footprint)
     if mask.shape != window or not mask.any() or not np.isin(mask, (0, 1)).all():
         raise ValueError(
-            f"{owner}: expected footprint to be true or false for each place of the window {window} and true somewhere, "
-            f"got {mask.dtype} of shape {mask.shape}."
+            f"{owner}: expected footprint to be true or false for each place of the window {window}, and true "
+            f"somewhere, got {mask.dtype} of shape {mask.shape}."
         )
     return tuple(tuple(bool(entry) for entry in row) for row in mask)
 
@@ -192,12 +192,12 @@ def _check_turns(layer: AbstractPlanar) -> None:
         raise ValueError(
             f"{name}: expected a square window, as {group} maps rows to columns, got {layer.window}; {allow}."
         )
-    frame, mask = _frame(group, layer.window, layer.footprint)  # type: ignore[arg-type]
+    frame, mask = _frame(group, layer.window, layer.footprint)
     for g, places in enumerate(pixel_permutation(group, *frame)[:, np.flatnonzero(mask)]):
         if not mask.ravel()[places].all():
             raise ValueError(
-                f"{name}: expected a footprint closed under {group}, got one that {group.labels[g]} moves; add the places "
-                f"it moves to, {allow}."
+                f"{name}: expected a footprint closed under {group}, got one that {group.labels[g]} moves; add the "
+                f"places it moves to, {allow}."
             )
 
 
@@ -217,7 +217,7 @@ def _fault(layer: AbstractPlanar, size: Shape, frame: Shape, margins: list[tuple
         if low != high or left:
             return (
                 f"{name} expected windows that lie symmetrically on the image, as {group} turns it, got window {w}, "
-                f"stride {step}, padding {padding!r} on {n} sites: margins {low} and {high}, {left} left over; use an odd "
-                "window, padding='VALID' or another stride."
+                f"stride {step}, padding {padding!r} on {n} sites: margins {low} and {high}, {left} left over; use an "
+                "odd window, padding='VALID' or another stride."
             )
     return ""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -17,9 +18,9 @@ from .planar import check_over_group
 
 
 class ActionLift(AbstractWeighted):
-    r"""$z_i(g) = \sigma_w n^{-1/2} \sum_x k_i(x)\, (\rho(g)^{-1} f)(x) + \sigma_b b_i$, the sum over all n entries of f.
+    r"""$z_i(g) = \sigma_w n^{-1/2} \sum_x k_i(x)\, (\rho(g)^{-1} f)(x) + \sigma_b b_i$.
 
-    Takes any example the action acts on to a function on its group, `(|G|, width)`.
+    The sum is over all n entries of f. Takes any example the action acts on to a function on its group, `(|G|, width)`.
 
     At infinite width the action must permute sites, because only channels' averages are known there: give vectors as
     `(d, 1)`, with `permutation_action(group, permutations, axis=-2)`.
@@ -43,11 +44,21 @@ class ActionLift(AbstractWeighted):
     lambda_w: Scalar | None = None
     lambda_b: Scalar | None = None
 
-    def __check_init__(self) -> None:
-        if not isinstance(self.action, Action):
-            raise TypeError(
-                f"ActionLift: expected an action such as image_action(point_group('C4')), got {self.action!r}."
-            )
+    def __init__(
+        self,
+        action: Any,
+        width: int,
+        *,
+        sigma_w: Scalar = 1.0,
+        sigma_b: Scalar = 0.0,
+        lambda_w: Scalar | None = None,
+        lambda_b: Scalar | None = None,
+    ):
+        if not isinstance(action, Action):
+            raise TypeError(f"ActionLift: expected an action such as image_action(point_group('C4')), got {action!r}.")
+        self.action, self.width = action, width
+        self.sigma_w, self.sigma_b = sigma_w, sigma_b
+        self.lambda_w, self.lambda_b = lambda_w, lambda_b
 
     def fan_in(self, shape: Shape) -> int:
         return math.prod(shape)
@@ -96,7 +107,7 @@ class RegularConv(AbstractWeighted):
 
     def __init__(
         self,
-        group: FiniteGroup,
+        group: Any,
         width: int,
         support: Iterable[int] | None = None,
         *,
@@ -171,7 +182,7 @@ def _site_sources(layer: ActionLift, sites: Shape) -> np.ndarray:
             sources = np.asarray(action.orbit(numbers)).reshape(group.order, -1)[group.inverse]
     except (ValueError, TypeError) as error:
         raise NotImplementedError(
-            f"ActionLift at infinite width expected an action that permutes sites, got {action} on sites {tuple(sites)}; "
-            "give vectors as (d, 1) with permutation_action(..., axis=-2)."
+            f"ActionLift at infinite width expected an action that permutes sites, got {action} on sites "
+            f"{tuple(sites)}; give vectors as (d, 1) with permutation_action(..., axis=-2)."
         ) from error
     return sources

@@ -1,8 +1,9 @@
 r"""Averages over group and window of covariances between pairs of sites.
 
-A group convolution takes K to $K'[(r,t),(r',t')] = |G|^{-1}|S|^{-1} \sum_{q,x} K[(rq, t + R^r x), (r'q, t' + R^{r'} x)]$.
-With $h = r' r^{-1}$ the sum over q gives blocks $B_h = |G|^{-1} \sum_p K[(p, \cdot), (hp, \cdot)]$, and if S is closed under
-the group the result depends on r and r' only through h: $K'_h[t, t'] = |S|^{-1} \sum_{y \in S} B_h[t + y, t' + R^h y]$.
+A group convolution gives the mean over q in G and x in S of $K[(rq, t + R^r x), (r'q, t' + R^{r'} x)]$. With
+$h = r' r^{-1}$ the sum over q makes blocks $B_h = |G|^{-1} \sum_p K[(p, \cdot), (hp, \cdot)]$. If S is closed under the
+group, the result depends on r and r' only through h: it is $|S|^{-1} \sum_{y \in S} B_h[t + y, t' + R^h y]$.
+Lifting is the same with one block for all h, the covariances of the image.
 """
 
 import math
@@ -17,13 +18,8 @@ from .planar import AbstractPlanar, Tiling
 
 def mean_over_group(layer: AbstractPlanar, k: Array) -> list[Array]:
     """The blocks B_h of covariances (|G|, h, w, |G|, h, w), in the order of the elements h."""
-    table, order = layer.group.table, layer.group.order
-    rows = [lax.index_in_dim(k, p, 0, keepdims=False) for p in range(order)]
-    blocks = []
-    for h in range(order):
-        terms = [lax.index_in_dim(rows[p], int(table[h, p]), 2, keepdims=False) for p in range(order)]
-        blocks.append(sum(terms[1:], terms[0]) / order)
-    return blocks
+    first = np.arange(layer.group.order)
+    return list(jnp.mean(jnp.moveaxis(k, 3, 1)[first[None], layer.group.table], axis=1))
 
 
 def turned_mean(layer: AbstractPlanar, tiles: Tiling, k: Array | list[Array]) -> Array:
@@ -43,8 +39,8 @@ def by_blocks(layer: AbstractPlanar, tiles: Tiling, k: list[Array]) -> Array:
     turned = [_turn(block, matrix) for block, matrix in zip(k, group.matrices, strict=True)]
     means = [_window_mean(block, tiles, layer.strides, 2) for block in turned]
     back = [_turn(block, matrix.T) for block, matrix in zip(means, group.matrices, strict=True)]
-    rows = [jnp.stack([back[group.table[s, group.inverse[r]]] for s in group.elements], axis=2) for r in group.elements]
-    return jnp.stack(rows)
+    between = group.table[:, group.inverse].T  # [r, r'] -> r' r^-1
+    return jnp.moveaxis(jnp.stack(back)[between], 1, 3)
 
 
 def by_indices(layer: AbstractPlanar, tiles: Tiling, k: list[Array]) -> Array:
