@@ -230,16 +230,30 @@ def test_pooled_kernel_is_the_average_of_the_plain_one_and_invariant_in_each_arg
         np.testing.assert_allclose(found, np.tile(expected, (2, 2)), rtol=0, atol=1e-12)
 
 
-def test_average_fails_for_a_footprint_that_is_not_closed(getkey):
-    corner = np.ones((3, 3), bool)
+def test_average_holds_for_a_closed_footprint_and_fails_for_an_open_one(getkey):
+    """Both networks have the same footprint; over the trivial group, lifting is an ordinary convolution."""
+    cross, corner = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], bool), np.ones((3, 3), bool)
     corner[0, 0] = False
     x1, x2 = jr.normal(getkey(), (2, 2, 4, 4, 2))
     action = image_action(point_group("C4"))
-    net = Serial(Lift("C4", 1, 3, footprint=corner, negative_control=True), Relu(), GroupPool(), Dense(1))
-    plain = Serial(Conv(1, (3, 3)), Relu(), GlobalAvgPool(), Dense(1))
-    k = nngp(net, x1, x2)
-    np.testing.assert_allclose(k, nngp(net, action(1, x1), x2), rtol=0, atol=1e-12)  # still invariant
-    assert jnp.abs(k - averaged(plain, action, x1, x2)[0]).max() > 1e-4
+
+    def gaps(footprint):
+        net, plain = (
+            Serial(
+                Lift(group, 1, 3, footprint=footprint, negative_control=True),
+                Relu(),
+                GroupConv(group, 1, 3, footprint=footprint, negative_control=True),
+                Relu(),
+                GroupPool(),
+            )
+            for group in ("C4", "C1")
+        )
+        k = nngp(net, x1, x2)
+        np.testing.assert_allclose(k, nngp(net, action(1, x1), x2), rtol=0, atol=1e-12)  # invariant all the same
+        return jnp.abs(k - averaged(plain, action, x1, x2)[0]).max()
+
+    assert gaps(cross) < 1e-12
+    assert gaps(corner) > 1e-4
 
 
 def test_average_fails_for_a_nonlinear_head(getkey):
