@@ -1,0 +1,15 @@
+"""Figures of a study: each function takes the result alone and returns a `matplotlib.figure.Figure`."""
+
+from .classes import audit_heatmap as audit_heatmap
+from .classes import confusion_difference as confusion_difference
+from .classes import recall_cost as recall_cost
+from .cost import accuracy_against_cost as accuracy_against_cost
+from .ensembles import deviation_against_members as deviation_against_members
+from .ensembles import equivariance_against_time as equivariance_against_time
+from .ensembles import same_prediction_against_members as same_prediction_against_members
+from .learning import error_against_training_size as error_against_training_size
+from .style import save as save
+from .style import to_inline as to_inline
+from .style import to_png as to_png
+from .style import to_svg as to_svg
+from .style import why_empty as why_empty

@@ -1,0 +1,141 @@
+"""Single findings of a study, a sentence each: what the advice rests on and what else the numbers say."""
+
+import math
+from typing import Any
+
+from ..plots.ensembles import measured
+from ..plots.learning import of_family
+from ..plots.rows import Rows, group_order
+from .compare import (
+    SIDES,
+    ClassCost,
+    difference,
+    effect,
+    headline_difference,
+    interval,
+    label,
+    listed,
+    merged,
+    quoted,
+    signed,
+)
+
+WANTED_DEVIATION = 0.05  # of the mean prediction over an orbit, where the targets of two classes differ by 1
+
+
+def agreement(rows: Rows, family: tuple[str, str]) -> str:
+    """In how many of the other models and nets the two comparisons have the same sign."""
+    others = [other for other in rows.families() if other != family]
+    reference = [difference(of_family(rows, family), "equivariant", "plain", side) for side in SIDES]
+    parts = []
+    for side, d in zip(SIDES, reference, strict=True):
+        if d is None or not d.sign:
+            continue
+        found = [difference(of_family(rows, other), "equivariant", "plain", side) for other in others]
+        known = [e for e in found if e is not None]
+        same = sum(e.sign == d.sign for e in known)
+        if known:
+            parts.append(f"in {same} of {len(known)} others on {SIDES[side]}")
+    if not parts:
+        return ""
+    return f"How far it holds: the numbers above are of {label(family)}; the sign is the same {' and '.join(parts)}."
+
+
+def impose_or_augment(here: Rows) -> str:
+    """Imposing against augmenting at the headline setting, with the ratio of training costs where it is known."""
+    parts = []
+    for side in SIDES:
+        d = difference(here, "equivariant", "augmented", side)
+        if d is not None and d.sign:
+            parts.append(f"{effect(d, side, 'imposing')} against augmenting")
+        elif d is not None:
+            exact = abs(d.value) < 1e-12 and abs(d.high - d.low) < 1e-12
+            number = "the same test errors" if exact else f"{signed(d.value)} points {interval(d)}"
+            parts.append(f"on {SIDES[side]} imposing and augmenting were not told apart ({number})")
+    if not parts:
+        return ""
+    return f"Impose or augment: {'; '.join(parts)}."
+
+
+def catching_up(rows: Rows) -> str:
+    """From which training-set size the augmented ensemble is not resolved from the group-convolutional one."""
+    parts = []
+    for family in rows.families():
+        if family[0] != "ensemble":
+            continue
+        here = of_family(rows, family)
+        for side in SIDES:
+            n, sizes = catch_up_size(here, side)
+            where = f"{label(family)} on {SIDES[side]}"
+            if len(sizes) < 2:
+                continue
+            if n is None:
+                parts.append(f"not up to {sizes[-1]} examples for {where}")
+            elif n == sizes[0]:
+                parts.append(f"at every size from {n} to {sizes[-1]} examples for {where}")
+            else:
+                parts.append(f"from {n} examples on for {where}")
+    return f"Where augmenting catches imposing: {'; '.join(parts)}." if parts else ""
+
+
+def catch_up_size(here: Rows, inputs: str) -> tuple[int | None, list[int]]:
+    """The smallest size from which on the augmented error exceeds the equivariant one at no size, and all sizes."""
+    rows = headline_difference(here, "augmented", "equivariant", inputs).by("n_train")
+    n: int | None = None
+    for row in rows:
+        behind = row["low"] > 0
+        n = None if behind else n if n is not None else row["n_train"]
+    return n, rows.unique("n_train")
+
+
+def classes_lost(costs: tuple[ClassCost, ...], group: str, confused: tuple[tuple[str, str, str], ...]) -> str:
+    """Which classes the symmetry costs, and which the audit says it should."""
+    if costs:
+        each = listed([f"{quoted(c.name)} ({signed(c.value)} points {interval(c)})" for c in costs[:5]])
+        more = f" and {len(costs) - 5} more" if len(costs) > 5 else ""
+        return f"Classes that lose: {group} costs recall on {SIDES['canonical']} for {each}{more}."
+    if confused:
+        pairs = listed([f"{quoted(a)} and {quoted(b)}" for a, b in merged(confused)])
+        return f"Classes that lose: the audit names {pairs}, but none lost recall beyond its interval."
+    return f"Classes that lose: none lost recall beyond its interval under {group}."
+
+
+def members_needed(result: Any) -> str:
+    """How many members bring the orbit deviation of the augmented ensemble under the wanted one, by the M^-1/2 law."""
+    deviation, group = measured(result, "orbit_deviation")
+    order = group_order(group) or "all"
+    same, _ = measured(result, "orbit_same_prediction")
+    parts = []
+    for side, words in (("canonical", "canonical"), ("off-manifold", "off-manifold")):
+        row = next(iter(deviation.where(arm="augmented", inputs=side).largest("members")), None)
+        if row is None:
+            continue
+        members = needed(row["value"], row["members"])
+        osp = same.where(arm="augmented", inputs=side).largest("members")
+        seen = f"{osp.one('value'):.2f} of {order} copies get the same label" if len(osp) else "unknown"
+        at = f"measured at {row['members']}: {row['value']:.3g}, {seen}"
+        parts.append(f"about {members:,} on {words} inputs ({at})")
+    if not parts:
+        return ""
+    return (
+        f"Members needed: for a rms orbit deviation of {WANTED_DEVIATION:g} by augmentation alone "
+        f"{' and '.join(parts)}; a group-convolutional network needs one."
+    )
+
+
+def needed(deviation: float, members: int) -> int:
+    """Members M for which deviation * sqrt(members / M) is at most `WANTED_DEVIATION`."""
+    return max(1, math.ceil(members * (deviation / WANTED_DEVIATION) ** 2 - 1e-9))
+
+
+def same_predictor(rows: Rows) -> str:
+    """How far the augmented and the group-convolutional kernel predictors are apart."""
+    found = rows.where(metric="kernel_agreement")
+    apart = found.where(element="float64")  # each from kernels of its own
+    found = apart if len(apart) else found
+    if not len(found):
+        return ""
+    worst = float(found["value"].max())
+    nets = listed([quoted(net) for net in found.unique("net")])
+    verdict = "the same predictor up to rounding" if worst < 1e-3 else "different predictors"
+    return f"At infinite width: augmenting and imposing are {verdict}; means differ by at most {worst:.1e} ({nets})."

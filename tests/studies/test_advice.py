@@ -1,0 +1,103 @@
+"""Advice on constructed results for which the right advice is known."""
+
+import pytest
+
+import synthetic
+from equitangents.studies.advice import advise, decide
+from equitangents.studies.compare import Difference
+from equitangents.studies.findings import needed
+
+EQUAL = dict.fromkeys(synthetic.ARMS, 0.06)
+HOLDS = {"plain": 0.10, "augmented": 0.06, "averaged": 0.06, "equivariant": 0.04}
+COSTS = {"plain": 0.03, "augmented": 0.061, "averaged": 0.07, "equivariant": 0.06}
+LOST_WHEN_TURNED = {"plain": 0.55, "augmented": 0.061, "averaged": 0.2, "equivariant": 0.06}
+
+
+def test_a_symmetry_that_costs_is_imposed_only_for_any_orientation():
+    advice = advise(synthetic.study(canonical=COSTS, rotated=LOST_WHEN_TURNED))
+    assert advice.verdict == "impose if rotated"
+    assert advice.arm == "equivariant"
+    assert advice.sentence == (
+        "On digits with 320 training examples, impose C4 only if inputs may arrive in any orientation: there it saves "
+        "49.0 percentage points [48.0, 50.0] of error on randomly oriented inputs, while it costs 3.0 percentage "
+        "points [2.0, 4.0] of error on inputs oriented as in the data, as orientation can then no longer tell 6 and 9 apart."
+    )
+
+
+def test_a_symmetry_that_holds_is_imposed():
+    advice = advise(synthetic.study(canonical=HOLDS, rotated=HOLDS, lost={}, confused=()))
+    assert advice.verdict == "impose"
+    assert "impose C4: it saves 6.0 percentage points [5.0, 7.0]" in advice.sentence
+
+
+def test_a_symmetry_that_only_costs_is_not_imposed():
+    advice = advise(synthetic.study(canonical=COSTS, rotated=EQUAL))
+    assert advice.verdict == "do not impose"
+    assert advice.arm == "plain"
+    assert "do not impose C4: it costs 3.0" in advice.sentence
+
+
+def test_equal_arms_are_undecided():
+    advice = advise(synthetic.study(canonical=EQUAL, rotated=EQUAL, lost={}, confused=()))
+    assert advice.verdict == "undecided"
+    assert "undecided" in advice.sentence and "no difference was resolved" in advice.sentence
+    assert all(set(w.ties) | {w.arm} == set(synthetic.ARMS) for w in advice.winners)
+
+
+def test_wide_intervals_are_undecided():
+    assert advise(synthetic.study(canonical=COSTS, rotated=COSTS, half=0.9)).verdict == "undecided"
+
+
+@pytest.mark.parametrize("canonical", [-1, 0, 1])
+@pytest.mark.parametrize("rotated", [-1, 0, 1])
+def test_every_pair_of_signs_has_a_verdict(canonical, rotated):
+    verdicts = {
+        (-1, -1): "impose", (-1, 0): "impose", (-1, 1): "undecided",
+        (0, -1): "impose if rotated", (0, 0): "undecided", (0, 1): "do not impose",
+        (1, -1): "impose if rotated", (1, 0): "do not impose", (1, 1): "do not impose",
+    }  # fmt: skip
+    made = [Difference("equivariant", "plain", s * 0.1, s * 0.1 - 0.05, s * 0.1 + 0.05) for s in (canonical, rotated)]
+    assert decide(*made) == verdicts[canonical, rotated]
+
+
+def test_the_winner_is_the_arm_that_errs_least_with_its_ties():
+    found = {(w.model, w.net, w.inputs): w for w in advise(synthetic.study()).winners}
+    assert found["kernel", "cnn", "canonical"].arm == "plain"
+    assert found["kernel", "cnn", "canonical"].ties == ()
+    assert found["ensemble", "cnn", "rotated"].arm == "equivariant"
+    assert found["ensemble", "cnn", "rotated"].ties == ("augmented",)
+
+
+def test_classes_that_lose_recall_are_named_with_their_loss():
+    advice = advise(synthetic.study(lost={"2": 0.3, "7": 0.1, "3": 0.01}))
+    assert [(cost.name, round(cost.value, 6)) for cost in advice.costs] == [("2", -0.3), ("7", -0.1)]
+    assert advice.sentence.endswith(
+        "most of it from 2 and 7."
+    )  # the audit's 6 and 9 lost nothing
+
+
+def test_the_size_where_augmenting_catches_imposing_is_found():
+    advice = advise(synthetic.study(gap={80: 0.2, 160: 0.1, 320: 0.005}))
+    (finding,) = [f for f in advice.findings if f.startswith("Where augmenting catches imposing")]
+    assert "from 320 examples on for cnn ensembles on randomly oriented inputs" in finding
+    late = advise(synthetic.study(gap={80: 0.0, 160: 0.0, 320: 0.1}))
+    (finding,) = [f for f in late.findings if f.startswith("Where augmenting catches imposing")]
+    assert "not up to 320 examples for cnn ensembles on randomly oriented inputs" in finding
+
+
+def test_members_needed_follow_the_inverse_square_root():
+    assert needed(0.2, 1) == 16
+    assert needed(0.1, 4) == 16
+    assert needed(0.01, 20) == 1
+    (finding,) = [f for f in advise(synthetic.study()).findings if f.startswith("Members needed")]
+    assert "about 16 on canonical inputs" in finding and "about 100 on off-manifold inputs" in finding
+
+
+def test_findings_are_a_lead_and_a_sentence():
+    for finding in advise(synthetic.study()).findings:
+        lead, text = finding.split(": ", 1)
+        assert lead[0].isupper() and text.endswith(".")
+
+
+def test_a_path_as_data_gives_its_last_part():
+    assert advise(synthetic.study(data="/home/me/pets/")).sentence.startswith("On pets with")
