@@ -1,12 +1,11 @@
 """Convolution of functions on the group of roto-translations."""
 
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, PRNGKeyArray
 
 from ..kernels import Kernel, Needs, apply_weights, joint_average, needs, propagate
 from ..nets.base import Params, Shape, check_shape
-from ..nets.window import pad_sites
+from ..nets.window import pad_sites, patches
 from .planar import AbstractPlanar, check_over_group, offsets, tiling, turned_filters
 from .sums import mean_over_group, turned_mean
 
@@ -44,14 +43,13 @@ class GroupConv(AbstractPlanar):
         padded = jnp.moveaxis(padded, 0, 2).reshape(*tiles.padded, order * channels)
         source = turned_filters(tiles)
         first = self.group.table[self.group.inverse]  # [r, p] -> r^-1 p
+        inputs = patches(padded, tiles.frame, self.strides)
 
         def linear(w: Array) -> Array:
             w = jnp.pad(w.reshape(order, -1, channels, self.width), [(0, 0), (0, 1), (0, 0), (0, 0)])
             w = w[first[:, :, None], source[:, None, :]]  # (r, p, places, channels, width)
-            w = jnp.transpose(w, (2, 1, 3, 0, 4)).reshape(*tiles.frame, order * channels, order * self.width)
-            out = lax.conv_general_dilated(
-                padded[None], w, self.strides, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )[0]
+            w = jnp.transpose(w, (2, 1, 3, 0, 4)).reshape(-1, order * self.width)
+            out = inputs @ w
             return jnp.moveaxis(out.reshape(*tiles.sites, order, self.width), 2, 0)
 
         return self.combine(params, linear, x, self.fan_in(x.shape))

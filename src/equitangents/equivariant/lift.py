@@ -1,12 +1,11 @@
 """Lifting: from images to functions on the group of roto-translations."""
 
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array, PRNGKeyArray
 
 from ..kernels import Kernel, Needs, apply_weights, joint_average, needs, propagate
 from ..nets.base import Params, Shape, check_shape
-from ..nets.window import pad_sites
+from ..nets.window import pad_sites, patches
 from .planar import AbstractPlanar, offsets, tiling, turned_filters
 from .sums import turned_mean
 
@@ -62,13 +61,12 @@ class Lift(AbstractPlanar):
         tiles, channels, order = tiling(self, x.shape[:-1]), x.shape[-1], self.group.order
         padded = pad_sites(x, tiles.margins, self.padding)
         source = turned_filters(tiles)
+        inputs = patches(padded, tiles.frame, self.strides)
 
         def linear(w: Array) -> Array:
             w = jnp.pad(w.reshape(-1, channels, self.width), [(0, 1), (0, 0), (0, 0)])[source]
-            w = jnp.moveaxis(w, 0, 2).reshape(*tiles.frame, channels, order * self.width)
-            out = lax.conv_general_dilated(
-                padded[None], w, self.strides, "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
-            )[0]
+            w = jnp.moveaxis(w, 0, 2).reshape(-1, order * self.width)
+            out = inputs @ w
             return jnp.moveaxis(out.reshape(*tiles.sites, order, self.width), 2, 0)
 
         return self.combine(params, linear, x, self.fan_in(x.shape))

@@ -86,7 +86,7 @@ def _conv_twin(layers: list[AbstractLayer], group: PointGroup, factor: float) ->
         if isinstance(layer, Conv) and len(layer.window) == 2:
             make = GroupConv if twin else Lift
             kept = {"strides": layer.steps, "padding": layer.padding}
-            twin.append(make(group, _scaled(layer.width, factor), layer.window, **kept, **_scales(layer)))  # type: ignore
+            twin.append(make(group, _scaled(layer.width, factor), layer.window, **kept, **_scales(layer)))
         elif isinstance(layer, Dense):
             make = GroupConv if twin else Lift
             twin.append(make(group, _scaled(layer.width, factor), 1, **_scales(layer)))
@@ -106,7 +106,7 @@ def _pointwise(layer: AbstractLayer) -> AbstractLayer:
     if isinstance(layer, AbstractActivation):
         return layer
     raise ValueError(
-        f"impose knows no twin of {layer!r}; expected Conv, Dense, nonlinearities, then GlobalAvgPool or Flatten, Dense."
+        f"impose knows no twin of {layer!r}; expected Conv, Dense, nonlinearities, GlobalAvgPool or Flatten, Dense."
     )
 
 

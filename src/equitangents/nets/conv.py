@@ -3,12 +3,11 @@
 import math
 
 import equinox as eqx
-from jax import lax
 from jaxtyping import Array, PRNGKeyArray
 
 from .base import Params, Scalar, Shape, check_shape
 from .weights import AbstractWeighted
-from .window import Padding, as_sizes, check_window, pad_sites, window_margins, window_output
+from .window import Padding, as_sizes, check_window, pad_sites, patches, window_margins, window_output
 
 
 class Conv(AbstractWeighted):
@@ -75,14 +74,6 @@ class Conv(AbstractWeighted):
         return (*sites, self.width), self.draw(key, (*self.window, shape[-1], self.width))
 
     def apply(self, params: Params, x: Array) -> Array:
-        sites = x.shape[:-1]
-        margins = window_margins(sites, self.window, self.steps, self.padding)
-        padded = pad_sites(x, margins, self.padding)
-        axes = "DHW"[3 - len(sites) :]
-        layout = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
-
-        def linear(w: Array) -> Array:
-            w = w.reshape((*self.window, x.shape[-1], self.width))
-            return lax.conv_general_dilated(padded[None], w, self.steps, "VALID", dimension_numbers=layout)[0]
-
-        return self.combine(params, linear, x, self.fan_in(x.shape))
+        margins = window_margins(x.shape[:-1], self.window, self.steps, self.padding)
+        inputs = patches(pad_sites(x, margins, self.padding), self.window, self.steps)
+        return self.combine(params, lambda w: inputs @ w.reshape(-1, self.width), x, self.fan_in(x.shape))

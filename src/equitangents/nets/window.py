@@ -1,8 +1,10 @@
 """Windows that slide over sites: sizes, strides and padding, shared by convolutions, pools and their kernels."""
 
+import itertools
 from typing import Literal, get_args
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array
 
 from .base import AbstractLayer, Shape
@@ -45,6 +47,23 @@ def pad_sites(x: Array, margins: list[tuple[int, int]], padding: str, first: int
         return x
     pads = [(0, 0)] * first + list(margins) + [(0, 0)] * (x.ndim - first - len(margins))
     return jnp.pad(x, pads, mode="wrap" if padding == "CIRCULAR" else "constant")
+
+
+def patches(x: Array, window: Shape, steps: Shape) -> Array:
+    """The windows of padded sites, `(*sites, |window| * channels)`, offsets slow and channels fast.
+
+    A convolution is then a matrix product. On a CPU, training through it is 12 to 22 times faster than through XLA's
+    convolution, whose gradients are slow inside a loop; it takes |window| times the memory of the input.
+    """
+    if x.shape[:-1] == tuple(window):
+        return x.reshape(*[1] * len(window), -1)
+    counts = [(n - w) // s + 1 for n, w, s in zip(x.shape, window, steps, strict=False)]
+
+    def shifted(offset: tuple[int, ...]) -> Array:
+        stops = [o + (n - 1) * s + 1 for o, n, s in zip(offset, counts, steps, strict=True)]
+        return lax.slice(x, (*offset, 0), (*stops, x.shape[-1]), (*steps, 1))
+
+    return jnp.concatenate([shifted(o) for o in itertools.product(*map(range, window))], axis=-1)
 
 
 def window_output(owner: AbstractLayer, sites: Shape, window: Shape, strides: Shape, padding: str) -> Shape:
