@@ -1,0 +1,168 @@
+"""What works with what: layers x analyses. `python tests/support.py` prints the table in docs/support.md.
+
+A cell is what its analysis returns for an example of the layer; where the analysis raises NotImplementedError the
+reason stands in `UNSUPPORTED`. `test_support.py` walks all of it.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+
+from equitangents import equivariant, kernel, nets
+from equitangents.equivariant import ActionLift, GroupConv, GroupPool, Lift, RegularConv
+from equitangents.groups import cyclic, permutation_action
+from equitangents.kernels import empirical_ntk
+from equitangents.kernels.activations import has_closed_form
+from equitangents.nets import (
+    AvgPool,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAvgPool,
+    LayerNorm,
+    Parallel,
+    Relu,
+    Residual,
+    Serial,
+    mup,
+    output_shape,
+)
+
+VECTOR, SIGNAL, IMAGE = (3,), (4, 2), (4, 4, 1)
+SHIFT = permutation_action(cyclic(3), [[(i + g) % 3 for i in range(3)] for g in range(3)], axis=-2)
+
+# name of the class: the smallest network that shows it, and the shape of one example
+EXAMPLES: dict[str, tuple[nets.AbstractLayer, tuple[int, ...]]] = {
+    "Dense": (Serial(Dense(4, sigma_b=0.5), Relu(), Dense(2)), VECTOR),
+    "Conv": (Serial(Conv(4, 2, sigma_b=0.5), Relu(), Conv(2, 2)), SIGNAL),
+    "Flatten": (Serial(Conv(4, 2), Relu(), Flatten()), SIGNAL),
+    "AvgPool": (Serial(Conv(4, 2), AvgPool(2)), SIGNAL),
+    "GlobalAvgPool": (Serial(Conv(4, 2), GlobalAvgPool()), SIGNAL),
+    "LayerNorm": (Serial(Dense(8), LayerNorm()), VECTOR),
+    "Serial": (Serial(Dense(4), Relu(), Dense(2)), VECTOR),
+    "Residual": (Serial(Dense(4), Residual(Relu(), Dense(4))), VECTOR),
+    "Parallel": (Parallel(Serial(Dense(4), Relu(), Dense(2)), Dense(2)), VECTOR),
+    "MaximalUpdate": (mup(Serial(Dense(4), Relu(), Dense(2)), VECTOR), VECTOR),
+    "Lift": (Lift("C4", 2, 3), IMAGE),
+    "GroupConv": (Serial(Lift("C4", 2, 3), Relu(), GroupConv("C4", 2, 3)), IMAGE),
+    "GroupPool": (Serial(Lift("C4", 2, 3), GroupPool()), IMAGE),
+    "ActionLift": (ActionLift(SHIFT, 2), (3, 1)),
+    "RegularConv": (Serial(ActionLift(SHIFT, 2), Relu(), RegularConv(cyclic(3), 2)), (3, 1)),
+}
+ACTIVATIONS = [
+    name
+    for name, value in vars(nets).items()
+    if isinstance(value, type) and issubclass(value, nets.AbstractActivation) and name != "AbstractActivation"
+]
+EXAMPLES |= {
+    name: (Serial(Dense(4), getattr(nets, name)(*([jnp.arctan] if name == "Activation" else []))), VECTOR)
+    for name in sorted(ACTIVATIONS)
+}
+
+# (class, analysis): why not
+UNSUPPORTED = {
+    ("MaximalUpdate", analysis): "features move in that limit"
+    for analysis in ("nngp, ntk", "gradients at x1 = x2", "float32 near x1 = x2")
+}
+
+
+def finite(name: str) -> str:
+    """`init` and `apply` agree on the shape, for one example."""
+    net, shape = EXAMPLES[name]
+    out = jax.jit(lambda key, x: net.apply(net.init(key, shape)[1], x))(jr.key(0), jnp.ones(shape))
+    assert out.shape == output_shape(net, shape) and jnp.all(jnp.isfinite(out))
+    return "yes"
+
+
+def infinite(name: str) -> str:
+    """Both kernels of an input with itself."""
+    total, _, _ = _differentiated(name, 0.0)
+    assert jnp.isfinite(total) and total != 0
+    net = EXAMPLES[name][0]
+    last = net.layers[-1] if isinstance(net, Serial) else net
+    return "by quadrature" if name in ACTIVATIONS and not has_closed_form(last) else "closed form"
+
+
+def gradients(name: str) -> str:
+    """Derivatives of both kernels with respect to an input, at x1 = x2."""
+    _, _, slope = _differentiated(name, 0.0)
+    assert jnp.all(jnp.isfinite(slope)) and jnp.any(slope != 0)
+    return "yes"
+
+
+def nearby(name: str) -> str:
+    """Whether the angle defect of inputs 1e-3 apart keeps its digits in float32, where 1 - cos loses them all."""
+    double = _differentiated(name, 1e-3)[1]
+    single = kernel(EXAMPLES[name][0], *(x.astype("float32") for x in _pair(name, 1e-3))).d.astype(double.dtype)
+    error = jnp.max(jnp.abs(single - double) / jnp.maximum(double, 1e-12))
+    return "full" if error < 1e-2 else "ordinary"
+
+
+def empirical(name: str) -> str:
+    """The trace of the empirical kernel of one finite network."""
+    net, shape = EXAMPLES[name]
+    params = net.init(jr.key(0), shape)[1]
+    gram = empirical_ntk(net.apply, params, jr.normal(jr.key(1), (2, *shape)))
+    assert gram.shape == (2, 2) and jnp.all(jnp.isfinite(gram))
+    return "yes"
+
+
+ANALYSES: dict[str, Callable[[str], str]] = {
+    "finite network": finite,
+    "empirical_ntk": empirical,
+    "nngp, ntk": infinite,
+    "gradients at x1 = x2": gradients,
+    "float32 near x1 = x2": nearby,
+}
+
+
+def cell(name: str, analysis: str) -> str:
+    """The entry of the table."""
+    reason = UNSUPPORTED.get((name, analysis))
+    return f"no: {reason}" if reason else ANALYSES[analysis](name)
+
+
+def public_layers() -> set[str]:
+    """Every class of layer that a user can make."""
+    found = {**vars(nets), **vars(equivariant)}.items()
+    layers = {name for name, value in found if isinstance(value, type) and issubclass(value, nets.AbstractLayer)}
+    return {name for name in layers if not name.startswith("Abstract")} | {"MaximalUpdate"}
+
+
+def table() -> str:
+    """Markdown; computed in float64 as far as the analysis does not say otherwise."""
+    rows = [["layer", *ANALYSES], ["---"] * (1 + len(ANALYSES))]
+    rows += [[f"`{name}`", *(cell(name, analysis) for analysis in ANALYSES)] for name in EXAMPLES]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def _pair(name: str, distance: float) -> tuple[jax.Array, jax.Array]:
+    """Three inputs and three at this distance from them, in float64, with the digits of float32."""
+    x, step = jr.normal(jr.key(0), (2, 3, *EXAMPLES[name][1]), "float32")
+    near = x + jnp.asarray(distance, "float32") * step
+    return x.astype("float64"), near.astype("float64")
+
+
+@functools.cache
+def _differentiated(name: str, distance: float) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Sum of both kernels of two inputs at this distance, their angle defect, and the derivative of the sum."""
+    (total, d), slope = _compiled(name)(*_pair(name, distance))
+    return total, d, slope
+
+
+@functools.cache
+def _compiled(name: str) -> Callable[..., Any]:
+    def total(x1: jax.Array, x2: jax.Array) -> tuple[jax.Array, jax.Array]:
+        k = kernel(EXAMPLES[name][0], x1, x2)
+        return jnp.sum(k.k12) + jnp.sum(k.ntk), k.d
+
+    return jax.jit(jax.value_and_grad(total, has_aux=True))
+
+
+if __name__ == "__main__":
+    jax.config.update("jax_enable_x64", True)
+    print(table(), end="")

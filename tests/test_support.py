@@ -1,0 +1,42 @@
+"""Every layer with every analysis: it works, or there is a reason why not; the documents show this table."""
+
+from pathlib import Path
+
+import pytest
+
+from support import ANALYSES, EXAMPLES, UNSUPPORTED, cell, public_layers
+
+ROOT = Path(__file__).parents[1]
+
+
+def rows(text):
+    """layer -> its cells, from a table in Markdown."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {line[0].strip("`"): [entry.strip() for entry in line[1:]] for line in lines}
+
+
+SHOWN = rows((ROOT / "docs" / "support.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("analysis", ANALYSES)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_table_says_what_happens(name, analysis):
+    column = SHOWN["layer"].index(analysis)
+    assert SHOWN[name][column] == cell(name, analysis)
+
+
+@pytest.mark.parametrize("name, analysis", UNSUPPORTED)
+def test_what_is_not_supported_says_so(name, analysis):
+    with pytest.raises(NotImplementedError, match=UNSUPPORTED[name, analysis]):
+        ANALYSES[analysis](name)
+
+
+def test_every_public_layer_is_in_the_table():
+    assert set(EXAMPLES) == public_layers()
+    assert set(SHOWN) == {"layer", *EXAMPLES}
+
+
+def test_the_readme_shows_the_same_table():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    inside = text.partition("<!-- support:begin -->")[2].partition("<!-- support:end -->")[0]
+    assert rows(inside) == SHOWN
