@@ -19,12 +19,11 @@ The share it gets right has a binomial law with chance 1/|G| for an invariant cl
 import numpy as np
 
 from ..data import one_hot_centred
-from ..kernels import nngp_and_ntk
 from ..nets import Dense, Flatten, Relu, Serial
 from .config import AuditRun
 from .measure import binomial_interval
 from .piece import Arrays, Piece
-from .precision import double
+from .precision import matrices
 from .problem import Problem, Symmetry, audit_images, file_name, moved
 
 JUDGE = Serial(Flatten(), Dense(1), Relu(), Dense(1), Relu(), Dense(1))
@@ -90,10 +89,8 @@ def regress(x_train: np.ndarray, targets: np.ndarray, x: np.ndarray) -> np.ndarr
     """Kernel ridge regression with the NTK of `JUDGE`, float64."""
     import scipy.linalg
 
-    with double():
-        first, second = x_train.astype(np.float64), x.astype(np.float64)
-        gram = np.asarray(nngp_and_ntk(JUDGE, first)[1])
-        cross = np.asarray(nngp_and_ntk(JUDGE, second, first)[1])
+    first, second = x_train.astype(np.float64), x.astype(np.float64)
+    gram, cross = matrices(JUDGE, first)[1], matrices(JUDGE, second, first)[1]
     ridge = RIDGE * np.mean(np.diagonal(gram))
     weights = scipy.linalg.solve(gram + ridge * np.eye(len(gram)), targets, assume_a="pos")
     return cross @ weights

@@ -28,8 +28,8 @@ class AuditRun:
 
     train: int = 600
     held_out: int = 800
-    typical: float = 0.05
-    share: float = 0.2
+    typical: float = 0.01
+    share: float = 0.3
     size: int = 0
 
 
@@ -127,6 +127,11 @@ class Config:
     audit: AuditRun = field(default_factory=AuditRun)
     kernels: tuple[KernelRun, ...] = ()
     ensembles: tuple[EnsembleRun, ...] = ()
+
+    @property
+    def runs(self) -> tuple[KernelRun | EnsembleRun, ...]:
+        """All runs, kernels first."""
+        return (*self.kernels, *self.ensembles)
 
     def digest(self) -> str:
         """The sha256 of the configuration, hexadecimal."""

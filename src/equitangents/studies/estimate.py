@@ -8,7 +8,7 @@ import numpy as np
 
 from .ensemble_arms import finite_network, trainings
 from .kernel_arms import Tiles, gram_pieces, network
-from .precision import single
+from .precision import matrices, single
 from .problem import Problem, moved
 
 SAMPLE_STEPS = 20
@@ -65,16 +65,13 @@ def _timed(work: Callable[[], Any]) -> float:
 
 def _time_tile(run: Any, problem: Problem) -> tuple[float, float]:
     """Seconds to compile the kernels of a run, and for one tile."""
-    from ..kernels import nngp_and_ntk
-
     net, items, symmetry = network(run, problem), problem.items(run), problem.largest
     side = tile_side(run, problem)
     x = np.resize(items.x_train, (side, *items.x_train.shape[1:]))
     images = moved(symmetry.action, x).reshape(-1, *x.shape[1:])
 
     def tile() -> None:
-        with single():
-            nngp_and_ntk(net, x, images)[1].block_until_ready()
+        matrices(net, x, images)
 
     first = _timed(tile)
     again = min(_timed(tile) for _ in range(2))

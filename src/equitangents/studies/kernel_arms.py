@@ -13,13 +13,12 @@ import numpy as np
 
 from ..dynamics import GradientFlow
 from ..equivariant.twin import impose
-from ..kernels import nngp_and_ntk
 from ..nets import AbstractLayer, Flatten, Serial, output_shape
 from ..symmetry import violation_variance
 from .config import EnsembleRun, KernelRun
 from .netfile import parse_net
 from .piece import Arrays, Get, Piece
-from .precision import double, single
+from .precision import double, matrices
 from .problem import Items, Problem, Symmetry, file_name, moved
 
 SCALE_EXAMPLES = 64
@@ -90,8 +89,7 @@ def scale_piece(run: KernelRun | EnsembleRun, problem: Problem) -> Piece:
 
     def work(get: Get) -> Arrays:
         x = problem.items(run).x_train[:SCALE_EXAMPLES]
-        with single():
-            ntk = np.asarray(nngp_and_ntk(network(run, problem), x)[1], np.float64)
+        ntk = matrices(network(run, problem), x)[1].astype(np.float64)
         largest = np.linalg.eigvalsh(ntk)[-1] / len(x)
         return {"scale": np.array(float(f"{largest:.2g}"))}  # rounded: it need not be exact, but the same everywhere
 
@@ -144,9 +142,7 @@ def _tiles(net, items: Items, symmetry: Symmetry, tiles: Tiles, corners: list, g
     for i, j in corners:
         images = moved(symmetry.action, blocks[j])
         shape = (tiles.side, symmetry.order, tiles.side)
-        with single():
-            pair = nngp_and_ntk(net, blocks[i], images.reshape(-1, *images.shape[2:]))
-        k, t = (np.asarray(a, np.float32).reshape(shape) for a in pair)
+        k, t = (a.reshape(shape) for a in matrices(net, blocks[i], images.reshape(-1, *images.shape[2:])))
         if i >= first and j >= first:  # inputs with their own images only
             k = np.where(np.eye(tiles.side, dtype=bool)[:, None, :], k, 0)
         nngp.append(k)
@@ -303,13 +299,13 @@ def _check(run: KernelRun, problem: Problem, symmetry: Symmetry, get: Get) -> Ar
     inputs = _double(np.concatenate([items.x_test[: max(1, n // 2)], items.x_off[: max(1, n // 2)]]))
     with double():
         twin = impose(net, symmetry.action, x.shape[1:])
-        nngp, ntk = (np.asarray(k) for k in nngp_and_ntk(twin, x))
+        nngp, ntk = matrices(twin, x)
         ridge = run.ridge * float(np.mean(np.diagonal(ntk)))
-        imposed = _flow(np.stack([nngp, ntk]), y, ridge).mean_from(nngp_and_ntk(twin, inputs, x)[1], np.inf)
+        imposed = _flow(np.stack([nngp, ntk]), y, ridge).mean_from(matrices(twin, inputs, x)[1], np.inf)
         orbit = moved(symmetry.action, x).reshape(-1, *x.shape[1:])
-        gram = np.stack([np.asarray(k) for k in nngp_and_ntk(net, orbit)])
+        gram = np.stack(matrices(net, orbit))
         flow = _flow(gram, np.tile(y, (order, 1)), order * ridge)
-        augmented = flow.mean_from(nngp_and_ntk(net, inputs, orbit)[1], np.inf)
+        augmented = flow.mean_from(matrices(net, inputs, orbit)[1], np.inf)
     return {"agreement": np.array(np.max(np.abs(np.asarray(imposed) - np.asarray(augmented)))), "n": np.array(n)}
 
 

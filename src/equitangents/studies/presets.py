@@ -35,7 +35,9 @@ def quick(config: Config, dataset: Dataset) -> Config:
         sizes = room.train((40, 80, 160), test)
         kernels.append(KernelRun("cnn-gap", CNN_GAP, reduced, sizes, min(test, 200), 50, check=room.check(12)))
     sizes = room.train((40, 80, 160), test)
-    ensembles = (EnsembleRun("mlp", MLP, 0, sizes, test, off, widths=(16, 64), members=16, seeds=(0, 1), steps=600),)
+    ensembles: tuple[EnsembleRun, ...] = (
+        EnsembleRun("mlp", MLP, 0, sizes, test, off, widths=(16, 64), members=16, seeds=(0, 1), steps=600),
+    )
     if image and dataset.x.shape[1] > 16:
         small = _reduced(dataset, 14)
         kernels[0] = dataclasses.replace(kernels[0], size=small)

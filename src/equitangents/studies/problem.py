@@ -100,7 +100,7 @@ def read_problem(config: Config) -> Problem:
     else:
         largest, symmetries = vector_symmetries(config.group, dataset.x.shape[1])
     problem = Problem(config, dataset, largest, symmetries)
-    for run in (*config.kernels, *config.ensembles):
+    for run in config.runs:
         _check_size(run.name, run.size, dataset)
         problem.items(run)
     _check_size("audit", config.audit.size, dataset)
@@ -195,7 +195,7 @@ def moved(action: Action, x: np.ndarray) -> np.ndarray:
 def _items(problem: Problem, size: int) -> Items:
     """All examples that any run uses, so that runs share their training sets and their test items."""
     dataset, config = problem.dataset, problem.config
-    runs = (*config.kernels, *config.ensembles)
+    runs = config.runs
     train, test, off = max(r.train_sizes[-1] for r in runs), max(r.test for r in runs), max(r.off for r in runs)
     first, second = _split(dataset, train, test, config.seed)
     x, rng = _images(dataset.x, size), np.random.default_rng(config.seed + 1)

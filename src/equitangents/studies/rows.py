@@ -81,8 +81,8 @@ def arm_rows(
         outside = row | {"inputs": "off-manifold"}
         same, squares = off.same_prediction("canonical"), off.squared_deviation()
         yield _row(outside, "orbit_same_prediction", _normal(same))
-        value, low, high = _normal(squares)
-        yield _row(outside, "orbit_deviation", tuple(math.sqrt(max(v, 0)) for v in (value, low, high)))
+        value, low, high = _normal(squares)  # of the squares
+        yield _row(outside, "orbit_deviation", (math.sqrt(value), math.sqrt(max(low, 0)), math.sqrt(high)))
     for (arm, inputs), right in hits.items():
         for other in ("plain", "augmented", "equivariant"):
             if other == arm or (other, inputs) not in hits:
@@ -111,7 +111,9 @@ def kernel_rows(problem: Problem, run: KernelRun, symmetry: Symmetry, n: int, pi
     element = orientations(problem, symmetry, len(items.y_test))
     base = {"model": "kernel", "net": run.name, "group": symmetry.name, "n_train": n, "seed": -1}
     for i, time in enumerate(piece["time"]):
-        orbits = {arm: piece[arm][i][None] for arm in ("plain", "augmented", "equivariant") if arm in piece}
+        orbits: dict[str, np.ndarray] = {
+            arm: piece[arm][i][None] for arm in ("plain", "augmented", "equivariant") if arm in piece
+        }
         if "averaged" in run.arms:
             orbits["averaged"] = averaged(orbits["plain"])
         yield from arm_rows(
@@ -124,7 +126,13 @@ def kernel_rows(problem: Problem, run: KernelRun, symmetry: Symmetry, n: int, pi
 
 def check_row(run: KernelRun, symmetry: Symmetry, piece: Arrays) -> Row:
     """How far augmented and equivariant predictors differ in float64, each from its own kernels; `element` says so."""
-    base = {"arm": "augmented", "against": "equivariant", "model": "kernel", "net": run.name, "group": symmetry.name}
+    base: Row = {
+        "arm": "augmented",
+        "against": "equivariant",
+        "model": "kernel",
+        "net": run.name,
+        "group": symmetry.name,
+    }
     base |= {"n_train": int(piece["n"]), "seed": -1, "time": math.inf, "element": "float64"}
     return _row(base, "kernel_agreement", (float(piece["agreement"]), math.nan, math.nan))
 
@@ -156,7 +164,7 @@ def ensemble_rows(
     for i, time in enumerate(recorded_times(run)):
         last = i == len(recorded_times(run)) - 1
         for members in sizes_up_to(most) if last else sorted({1, most}):
-            orbits = {arm: means(kept[:most, i], members) for arm, kept in outputs.items()}
+            orbits: dict[str, np.ndarray] = {arm: means(kept[:most, i], members) for arm, kept in outputs.items()}
             if "averaged" in run.arms:
                 orbits["averaged"] = averaged(orbits["plain"])
             at = base | {"time": time / scale, "members": members}

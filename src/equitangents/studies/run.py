@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .audit import audit_pieces
-from .config import Config, to_toml
+from .config import Config, KernelRun, to_toml
 from .ensemble_arms import cost_piece, recorded_times, training_pieces
 from .kernel_arms import check_pieces, gram_pieces, network, predict_pieces, scale_piece
 from .piece import Arrays, Piece
@@ -46,8 +46,8 @@ class Plan:
 
     def digests(self) -> dict[str, str]:
         """What each piece is made from, as a digest; that of a piece contains those of the pieces it needs."""
-        config, found = self.problem.config, {}
-        runs = (*config.kernels, *config.ensembles)
+        config, found = self.problem.config, dict[str, str]()
+        runs = config.runs
         sizes = [max(r.train_sizes[-1] for r in runs), max(r.test for r in runs), max(r.off for r in runs)]
         shared = [VERSION, self.problem.dataset.digest, config.seed, config.off_manifold, config.group, sizes]
         for piece in self.pieces:
@@ -69,14 +69,14 @@ def plan(config: Config) -> Plan:
         grams = gram_pieces(run, problem)
         pieces += [scale_piece(run, problem), *grams]
         pieces += [*predict_pieces(run, problem, grams, times_of(config, run)), *check_pieces(run, problem)]
-    for run in config.ensembles:
-        if run.name not in {kernel_run.name for kernel_run in config.kernels}:
-            pieces.append(scale_piece(run, problem))
-        pieces += [cost_piece(run, problem), *training_pieces(run, problem)]
+    for ensemble_run in config.ensembles:
+        if ensemble_run.name not in {run.name for run in config.kernels}:
+            pieces.append(scale_piece(ensemble_run, problem))
+        pieces += [cost_piece(ensemble_run, problem), *training_pieces(ensemble_run, problem)]
     return Plan(problem, pieces)
 
 
-def times_of(config: Config, run) -> tuple[float, ...]:
+def times_of(config: Config, run: KernelRun) -> tuple[float, ...]:
     """Moments at which the predictors of a kernel run are kept, in units of its scale: its own and its ensembles'."""
     same = [recorded_times(other) for other in config.ensembles if other.name == run.name]
     return tuple(sorted({*run.times, *(t for times in same for t in times)}))
@@ -188,12 +188,12 @@ def measure(problem: Problem, get: Callable[[str], Arrays]) -> Iterator[Row]:
         pieces = iter(predict_pieces(kernel_run, problem, grams, times_of(config, kernel_run)))
         for symmetry in problem.symmetries:
             for n in kernel_run.train_sizes:
-                piece = get(next(pieces).name)
-                yield from kernel_rows(problem, kernel_run, symmetry, n, piece)
+                arrays = get(next(pieces).name)
+                yield from kernel_rows(problem, kernel_run, symmetry, n, arrays)
                 for run in config.ensembles:
                     if run.name == kernel_run.name and n in run.train_sizes:
                         scale = float(get(f"scale-{run.name}")["scale"])
-                        yield from predicted_rows(problem, run, symmetry, n, scale, piece)
+                        yield from predicted_rows(problem, run, symmetry, n, scale, arrays)
         for symmetry, check in zip(problem.symmetries, check_pieces(kernel_run, problem), strict=False):
             yield check_row(kernel_run, symmetry, get(check.name))
     for run in config.ensembles:
