@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..nets import AbstractActivation, AbstractLayer, Activation, output_shape
+from ..nets import AbstractActivation, AbstractLayer, Activation, Serial, output_shape
 from .activations import has_closed_form
 from .inputs import check_inputs, input_covariances, input_variances
 from .kernel import Kernel, Needs
@@ -100,9 +100,19 @@ def _tiled(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str, ..
         return tuple(_between_sites(both[name], out) for name in names)
 
     other = x1 if x2 is None else x2
-    entries = math.prod(x1.shape[1:-1]) ** (2 if wanted.pairs else 1)
-    rows = tile_rows(jax.default_backend(), entries, x1.shape[0], other.shape[0])
+    rows = tile_rows(jax.default_backend(), _entries(net, x1.shape[1:]), x1.shape[0], other.shape[0])
     return gram(tile, x1, x2, rows)
+
+
+def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:
+    """Numbers that the kernel of one pair of inputs holds at the widest place of the network."""
+    layers = net.layers if isinstance(net, Serial) else (net,)
+    widest = 1
+    for i, layer in enumerate(layers):
+        pairs = needs(Serial(*layers[i:]), Needs(True, "none")).pairs
+        widest = max(widest, math.prod(shape[:-1]) ** (2 if pairs else 1))
+        shape = output_shape(layer, shape)
+    return max(widest, math.prod(shape[:-1]) ** 2)
 
 
 @jax.jit
