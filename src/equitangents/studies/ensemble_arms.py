@@ -82,7 +82,7 @@ def finite_network(training: Training, problem: Problem) -> AbstractLayer:
     if training.arm != "equivariant":
         return net
     factor = symmetry.order**-0.5 if run.twin_width == "parameters" else 1.0
-    return impose(net, symmetry.action, problem.images(run.size).shape[1:], width=factor)
+    return impose(net, symmetry.action, problem.shape(run.size), width=factor)
 
 
 def training_pieces(run: EnsembleRun, problem: Problem) -> list[Piece]:
@@ -161,7 +161,7 @@ def cost_piece(run: EnsembleRun, problem: Problem) -> Piece:
     def work(get: Get) -> Arrays:
         import jax
 
-        shape = problem.images(run.size).shape[1:]
+        shape = problem.shape(run.size)
         with single():
             forward = [flops(net, shape) for net in nets]
             drawn = [jax.eval_shape(lambda key, net=net: net.init(key, shape)[1], jax.random.key(0)) for net in nets]

@@ -59,7 +59,7 @@ def network(run: KernelRun | EnsembleRun, problem: Problem, width: int = 64, out
         ValueError: it does not take such inputs, or does not give one row of outputs.
     """
     net = parse_net(run.net, W=width)
-    shape = problem.images(run.size).shape[1:]
+    shape = problem.shape(run.size)
     if len(shape) == 2 and not (isinstance(net, Serial) and isinstance(net.layers[0], Flatten)):
         net = Serial(Flatten(), *(net.layers if isinstance(net, Serial) else (net,)))
     try:

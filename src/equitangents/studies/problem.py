@@ -91,6 +91,10 @@ class Problem:
         """All inputs, images reduced to this side (0 keeps them), vectors as (n, d, 1)."""
         return _images(self.dataset.x, size)
 
+    def shape(self, size: int) -> tuple[int, ...]:
+        """The shape of one input, images reduced to this side (0 keeps them), vectors as (d, 1)."""
+        return _images(self.dataset.x[:1], size).shape[1:]
+
 
 def read_problem(config: Config) -> Problem:
     """Load the data and check, in one line each, that groups and sizes fit them, before any work starts."""
@@ -198,14 +202,14 @@ def _items(problem: Problem, size: int) -> Items:
     runs = config.runs
     train, test, off = max(r.train_sizes[-1] for r in runs), max(r.test for r in runs), max(r.off for r in runs)
     first, second = _split(dataset, train, test, config.seed)
-    x, rng = _images(dataset.x, size), np.random.default_rng(config.seed + 1)
+    rng = np.random.default_rng(config.seed + 1)
     first, second = first[_interleaved(dataset.y[first], rng)], second[_interleaved(dataset.y[second], rng)]
-    x_train, x_test = standardise(x[first], x[second])
+    x_train, x_test = standardise(_images(dataset.x[first], size), _images(dataset.x[second], size))
     if config.off_manifold == "noise":
         copies = -(-off // len(x_test))
         x_off = noise_like(np.concatenate([x_test] * copies)[:off], config.seed + 2)
     else:
-        x_off = _other(config, x.shape[1:], off)
+        x_off = _other(config, x_train.shape[1:], off)
     single = [np.ascontiguousarray(a, np.float32) for a in (x_train, x_test, x_off)]
     return Items(single[0], dataset.y[first], single[1], dataset.y[second], single[2], dataset.classes)
 
@@ -257,8 +261,8 @@ def _other(config: Config, shape: tuple[int, ...], off: int) -> np.ndarray:
 def audit_images(problem: Problem, run: AuditRun) -> tuple[np.ndarray, ...]:
     """Standardised (x, y) to learn from and (x, y) held out for the audit."""
     first, second = _split(problem.dataset, run.train, run.held_out, problem.config.seed)
-    x = _images(problem.dataset.x, run.size).astype(np.float32)
-    x_train, x_test = standardise(x[first], x[second])
+    chosen = (_images(problem.dataset.x[rows], run.size).astype(np.float32) for rows in (first, second))
+    x_train, x_test = standardise(*chosen)
     return x_train, problem.dataset.y[first], x_test, problem.dataset.y[second]
 
 
