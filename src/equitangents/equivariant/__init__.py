@@ -5,3 +5,4 @@ from .group_pool import GroupPool as GroupPool
 from .lift import Lift as Lift
 from .regular import ActionLift as ActionLift
 from .regular import RegularConv as RegularConv
+from .twin import impose as impose

@@ -48,6 +48,7 @@ class KernelRun:
         times: further training times beside infinity, in units of 1 / (largest eigenvalue of NTK / n) of `plain`.
         explicit: largest |G| n for which the augmented predictor is solved on all images of the training set.
         check: training size of a second, independent evaluation in float64; 0 for none.
+        direct: whether the group-convolutional network's own kernel is evaluated on all pairs too; see `direct_arms`.
     """
 
     name: str = "mlp"
@@ -61,6 +62,7 @@ class KernelRun:
     times: tuple[float, ...] = ()
     explicit: int = 1600
     check: int = 0
+    direct: bool = False
 
 
 @dataclass(frozen=True)
@@ -272,8 +274,8 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
             raise ValueError(f"{where}: expected a list, got {value!r}; write it in brackets.")
         return tuple(_convert(inside, v, f"{where}[{i}]") for i, v in enumerate(value))
     good = isinstance(value, kind) or (kind is float and isinstance(value, int))
-    if isinstance(value, bool) or not good:
-        word = {int: "an integer", float: "a number", str: "a text in quotes"}[kind]
+    if isinstance(value, bool) != (kind is bool) or not good:
+        word = {int: "an integer", float: "a number", str: "a text in quotes", bool: "true or false"}[kind]
         raise ValueError(f"{where}: expected {word}, got {value!r}; correct it.")
     return kind(value)
 
@@ -306,7 +308,7 @@ def _literal(value: Any) -> str:
             f"\\u{ord(c):04x}" if ord(c) < 32 or ord(c) == 127 else {"\\": "\\\\", '"': '\\"'}.get(c, c) for c in value
         )
         return f'"{escaped}"'
-    return repr(value)
+    return repr(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _near(word: str, known: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .direct_arms import blocks_of, direct_tiles, twin_of
 from .ensemble_arms import finite_network, trainings
 from .kernel_arms import Tiles, gram_pieces, network
 from .precision import matrices, single
@@ -34,6 +35,8 @@ def seconds_of(planned: Any) -> dict[str, float]:
                 found[piece.name] = 1.5 * first
             elif piece.kind == f"check {run.name}":
                 found[piece.name] = (3 + piece.amount / 2) * first
+        if run.direct:
+            found |= _direct_seconds(run, planned)
         opening = next(p.name for p in planned.pieces if p.kind == f"gram {run.name}")
         found[opening] += first
     speed = _solve_seconds()
@@ -76,6 +79,17 @@ def _time_tile(run: Any, problem: Problem) -> tuple[float, float]:
     first = _timed(tile)
     again = min(_timed(tile) for _ in range(2))
     return max(first - again, 0.1), again
+
+
+def _direct_seconds(run: Any, planned: Any) -> dict[str, float]:
+    """Seconds for the tiles of the twin's own kernel, from one of them."""
+    problem = planned.problem
+    tiles, _, _ = direct_tiles(run, problem)
+    twin, x = twin_of(run, problem), blocks_of(run, problem, tiles)[0]
+    first = _timed(lambda: matrices(twin, x, x[::-1].copy()))
+    again = _timed(lambda: matrices(twin, x, x[::-1].copy()))
+    pieces = [p for p in planned.pieces if p.kind == f"direct {run.name}"]
+    return {p.name: p.amount * again + (first - again) * (p is pieces[0]) for p in pieces}
 
 
 def tile_side(run: Any, problem: Problem) -> int:

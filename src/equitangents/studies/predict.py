@@ -100,9 +100,7 @@ def load_model(folder: str | Path) -> Model:
     """
     folder = Path(folder)
     if not (folder / "meta.json").is_file():
-        raise ValueError(
-            f"{folder}: expected a model with meta.json, got none; finish `equitangents study` first."
-        )
+        raise ValueError(f"{folder}: expected a model with meta.json, got none; finish `equitangents study` first.")
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         net = (folder / "net.txt").read_text(encoding="utf-8").strip()
@@ -140,7 +138,7 @@ def predict(model: Model, x: np.ndarray) -> Prediction:
 
 def prepare(model: Model, x: np.ndarray) -> np.ndarray:
     """Inputs reduced and standardised as those that the model was trained on."""
-    from ..data import block_mean, resize_images
+    from ..data import resize_images
 
     dims = 4 if model.channels else 2
     if x.ndim != dims or not len(x):
@@ -149,19 +147,25 @@ def prepare(model: Model, x: np.ndarray) -> np.ndarray:
     if not np.isfinite(x).all():
         raise ValueError("expected finite inputs, got NaN or infinity; remove or repair those examples.")
     x = x.astype(np.float32)
-    if dims == 2:
-        x = x[..., None]
-    else:
-        if model.resize:
-            x = resize_images(x, model.resize)
-        side = model.shape[0]
-        if x.shape[1] != side and x.shape[1] == x.shape[2]:
-            x = block_mean(x, side) if x.shape[1] % side == 0 and model.size else resize_images(x, side)
+    if model.resize:
+        x = resize_images(x, model.resize)
+    x = _reduced(x, model.size or (model.shape[0] if dims == 4 and x.shape[1] == x.shape[2] else 0))
     if x.shape[1:] != model.shape:
         raise ValueError(
             f"expected inputs of shape {model.shape} after resizing, got {x.shape[1:]}; check sides and channels."
         )
     return (x - np.float32(model.mean)) / np.float32(model.std)
+
+
+def _reduced(x: np.ndarray, size: int) -> np.ndarray:
+    """Images of this side (0 keeps them), by block means where it divides theirs; vectors as (n, d, 1)."""
+    from ..data import block_mean, resize_images
+
+    if x.ndim == 2:
+        return x[..., None]
+    if size in (0, x.shape[1]):
+        return x
+    return block_mean(x, size) if x.shape[1] % size == 0 else resize_images(x, size)
 
 
 def images_of(model: Model, x: np.ndarray) -> np.ndarray:
@@ -325,7 +329,7 @@ def _constants(problem: Any, size: int) -> tuple[float, float]:
     runs = (*config.kernels, *config.ensembles)
     train, test = max(r.train_sizes[-1] for r in runs), max(r.test for r in runs)
     first, _ = split(problem.dataset, train=train, test=test, seed=config.seed)
-    x = problem.images(size)[first]
+    x = _reduced(problem.dataset.x[first], size)
     zero, one = (float(v) for v in standardise(x, np.array([0.0, 1.0]))[1])
     return -zero / (one - zero), 1 / (one - zero)
 

@@ -70,7 +70,9 @@ def full(config: Config, dataset: Dataset) -> Config:
             kernels.append(KernelRun("cnn-flatten", net, 0, large, test, 100))
         reduced = _reduced(dataset, 8)
         if (reduced or side) >= SMALLEST_IMAGE:
-            kernels.append(KernelRun("cnn-gap", CNN_GAP, reduced, small, min(test, 300), 50, check=room.check(12)))
+            kernels.append(
+                KernelRun("cnn-gap", CNN_GAP, reduced, small, min(test, 300), 50, check=room.check(12), direct=True)
+            )
         ensemble_size = _reduced(dataset, 14)
     name = "mlp"
     if ensemble_size:

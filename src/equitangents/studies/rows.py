@@ -31,22 +31,22 @@ def audit_rows(problem: Problem, symmetry: Symmetry, piece: Arrays) -> Iterator[
     passed, held, oriented = piece["passed"], piece["held"], piece["oriented"]
     for g, a, b in np.argwhere(passed):
         value = passed[g, a, b] / held[a]
-        yield _row(
+        yield make_row(
             base | {"element": group.labels[g], "true": classes[a], "predicted": classes[b]},
             "audit_label",
             (value, *binomial_interval(int(passed[g, a, b]), int(held[a]))),
         )
     for g, a, b, value, low, high in confused_pairs(problem.config.audit, symmetry, passed, held):
         named = base | {"element": group.labels[g], "true": classes[a], "predicted": classes[b]}
-        yield _row(named, "audit_confused", (float(value), low, high))
+        yield make_row(named, "audit_confused", (float(value), low, high))
     for c, name in [*enumerate(classes), (None, "")]:
         right, all_ = (int(a.sum() if c is None else a[c]) for a in (oriented, held))
         low, high = binomial_interval(right, all_)
-        yield _row(base | {"true": name}, "audit_law", (right / all_, low, high))
+        yield make_row(base | {"true": name}, "audit_law", (right / all_, low, high))
         p = binomtest(right, all_, 1 / symmetry.order, alternative="greater").pvalue
-        yield _row(base | {"true": name}, "audit_law_p", (float(p), math.nan, math.nan))
-    yield _row(base, "audit_law_chance", (1 / symmetry.order, math.nan, math.nan))
-    yield _row(base, "audit_accuracy", (float(piece["accuracy"]), math.nan, math.nan))
+        yield make_row(base | {"true": name}, "audit_law_p", (float(p), math.nan, math.nan))
+    yield make_row(base, "audit_law_chance", (1 / symmetry.order, math.nan, math.nan))
+    yield make_row(base, "audit_accuracy", (float(piece["accuracy"]), math.nan, math.nan))
 
 
 def arm_rows(
@@ -72,36 +72,36 @@ def arm_rows(
             at = row | {"inputs": inputs}
             outputs = test.at(inputs)
             right = hits[arm, inputs] = correct(outputs, items.y_test)
-            yield _row(at, "error", resampling.mean(1 - right))
-            yield _row(at, "balanced_accuracy", resampling.balanced(right))
-            yield _row(at, "orbit_same_prediction", resampling.mean(test.same_prediction(inputs)))
+            yield make_row(at, "error", resampling.mean(1 - right))
+            yield make_row(at, "balanced_accuracy", resampling.balanced(right))
+            yield make_row(at, "orbit_same_prediction", resampling.mean(test.same_prediction(inputs)))
             if detailed:
                 yield from _class_rows(at, items, resampling, outputs, right)
-        yield _row(row | {"inputs": "canonical"}, "orbit_deviation", resampling.root_mean(test.squared_deviation()))
+        yield make_row(row | {"inputs": "canonical"}, "orbit_deviation", resampling.root_mean(test.squared_deviation()))
         outside = row | {"inputs": "off-manifold"}
         same, squares = off.same_prediction("canonical"), off.squared_deviation()
-        yield _row(outside, "orbit_same_prediction", _normal(same))
+        yield make_row(outside, "orbit_same_prediction", _normal(same))
         value, low, high = _normal(squares)  # of the squares
-        yield _row(outside, "orbit_deviation", (math.sqrt(value), math.sqrt(max(low, 0)), math.sqrt(high)))
+        yield make_row(outside, "orbit_deviation", (math.sqrt(value), math.sqrt(max(low, 0)), math.sqrt(high)))
     for (arm, inputs), right in hits.items():
         for other in ("plain", "augmented", "equivariant"):
             if other == arm or (other, inputs) not in hits:
                 continue
             against = base | {"arm": arm, "against": other, "inputs": inputs}
-            yield _row(against, "error_difference", resampling.mean(hits[other, inputs] - right))
+            yield make_row(against, "error_difference", resampling.mean(hits[other, inputs] - right))
             if detailed and other == "plain":
                 recalls = resampling.by_class(right - hits[other, inputs])
                 for name, number in zip(items.classes, recalls, strict=True):
-                    yield _row(against | {"true": name}, "class_recall_difference", number)
+                    yield make_row(against | {"true": name}, "class_recall_difference", number)
 
 
 def _class_rows(at: Row, items: Items, resampling: Resampling, outputs: np.ndarray, right: np.ndarray) -> Iterator[Row]:
     for name, number in zip(items.classes, resampling.by_class(right), strict=True):
-        yield _row(at | {"true": name}, "class_recall", number)
+        yield make_row(at | {"true": name}, "class_recall", number)
     shares = confusion(outputs, items.y_test, len(items.classes))
     for a, b in np.argwhere(shares > 0):
         pair = {"true": items.classes[a], "predicted": items.classes[b]}
-        yield _row(at | pair, "confusion", (float(shares[a, b]), math.nan, math.nan))
+        yield make_row(at | pair, "confusion", (float(shares[a, b]), math.nan, math.nan))
 
 
 def kernel_rows(problem: Problem, run: KernelRun, symmetry: Symmetry, n: int, piece: Arrays) -> Iterator[Row]:
@@ -121,7 +121,7 @@ def kernel_rows(problem: Problem, run: KernelRun, symmetry: Symmetry, n: int, pi
         )
         if "agreement" in piece:
             row = base | {"time": float(time), "arm": "augmented", "against": "equivariant"}
-            yield _row(row, "kernel_agreement", (float(piece["agreement"][i]), math.nan, math.nan))
+            yield make_row(row, "kernel_agreement", (float(piece["agreement"][i]), math.nan, math.nan))
 
 
 def check_row(run: KernelRun, symmetry: Symmetry, piece: Arrays) -> Row:
@@ -134,7 +134,7 @@ def check_row(run: KernelRun, symmetry: Symmetry, piece: Arrays) -> Row:
         "group": symmetry.name,
     }
     base |= {"n_train": int(piece["n"]), "seed": -1, "time": math.inf, "element": "float64"}
-    return _row(base, "kernel_agreement", (float(piece["agreement"]), math.nan, math.nan))
+    return make_row(base, "kernel_agreement", (float(piece["agreement"]), math.nan, math.nan))
 
 
 def sizes_up_to(members: int) -> list[int]:
@@ -159,7 +159,7 @@ def ensemble_rows(
         outputs["plain"] = outputs["plain"][:, :, list(symmetry.inside)]
     for arm, kept in outputs.items():
         if len(kept) < run.members:
-            yield _row(base | {"arm": arm}, "diverged", (run.members - len(kept), math.nan, math.nan))
+            yield make_row(base | {"arm": arm}, "diverged", (run.members - len(kept), math.nan, math.nan))
     most = min(map(len, outputs.values()))
     for i, time in enumerate(recorded_times(run)):
         last = i == len(recorded_times(run)) - 1
@@ -196,7 +196,7 @@ def predicted_rows(
                 for members in sizes_up_to(run.members):
                     value = math.sqrt(float(np.mean(squares[chosen] + k * variance[chosen] / members)))
                     row = base | {"arm": arm, "time": tau / scale, "members": members, "inputs": inputs}
-                    yield _row(row, "predicted_orbit_deviation", (value, math.nan, math.nan))
+                    yield make_row(row, "predicted_orbit_deviation", (value, math.nan, math.nan))
 
 
 def cost_rows(problem: Problem, run: EnsembleRun, piece: Arrays) -> Iterator[Row]:
@@ -219,7 +219,7 @@ def cost_rows(problem: Problem, run: EnsembleRun, piece: Arrays) -> Iterator[Row
                             "parameters": parameters * members,
                         }
                         for metric, value in numbers.items():
-                            yield _row(base | {"arm": arm}, metric, (float(value), math.nan, math.nan))
+                            yield make_row(base | {"arm": arm}, metric, (float(value), math.nan, math.nan))
 
 
 def averaged(orbit: np.ndarray) -> np.ndarray:
@@ -231,7 +231,7 @@ def resampling_of(problem: Problem, items: Items) -> Resampling:
     return Resampling.make(items.y_test, len(items.classes), problem.config.resamples, problem.config.seed)
 
 
-def _row(base: Row, metric: str, number: Number) -> Row:
+def make_row(base: Row, metric: str, number: Number) -> Row:
     value, low, high = number
     return base | {"metric": metric, "value": float(value), "low": float(low), "high": float(high)}
 

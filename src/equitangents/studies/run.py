@@ -14,6 +14,7 @@ import numpy as np
 
 from .audit import audit_pieces
 from .config import Config, KernelRun, to_toml
+from .direct_arms import direct_pieces, direct_rows
 from .ensemble_arms import cost_piece, recorded_times, training_pieces
 from .kernel_arms import check_pieces, gram_pieces, network, predict_pieces, scale_piece
 from .piece import Arrays, Piece
@@ -69,6 +70,7 @@ def plan(config: Config) -> Plan:
         grams = gram_pieces(run, problem)
         pieces += [scale_piece(run, problem), *grams]
         pieces += [*predict_pieces(run, problem, grams, times_of(config, run)), *check_pieces(run, problem)]
+        pieces += direct_pieces(run, problem, grams)
     for ensemble_run in config.ensembles:
         if ensemble_run.name not in {run.name for run in config.kernels}:
             pieces.append(scale_piece(ensemble_run, problem))
@@ -196,6 +198,8 @@ def measure(problem: Problem, get: Callable[[str], Arrays]) -> Iterator[Row]:
                         yield from predicted_rows(problem, run, symmetry, n, scale, arrays)
         for symmetry, check in zip(problem.symmetries, check_pieces(kernel_run, problem), strict=False):
             yield check_row(kernel_run, symmetry, get(check.name))
+        for direct in direct_pieces(kernel_run, problem, grams)[-1:]:
+            yield from direct_rows(kernel_run, problem, get(direct.name))
     for run in config.ensembles:
         scale = float(get(f"scale-{run.name}")["scale"])
         yield from cost_rows(problem, run, get(f"cost-{run.name}"))
