@@ -3,6 +3,7 @@
 import functools
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array
 
 from ..nets import AbstractActivation
@@ -26,7 +27,13 @@ def dual(layer: AbstractActivation, k11: Array, k22: Array, d: Array) -> Dual:
     """
     from ..numerics import dual_by_quadrature
 
-    return dual_by_quadrature(lambda z: layer.phi(z), k11, k22, d, kinks=layer.kinks)  # a method would be hashed
+    def phi(z: Array) -> Array:  # a method would be hashed
+        return layer.phi(z)
+
+    e, e_prime = dual_by_quadrature(phi, k11, k22, d, kinks=layer.kinks)
+    # the quadrature reads a variance of 0 as a tiny one, whose image would overflow where later layers divide by it
+    vanishes = ((k11 <= 0) | (k22 <= 0)) & (layer.phi(jnp.zeros_like(e)) == 0)
+    return e - lax.stop_gradient(jnp.where(vanishes, e, 0)), e_prime
 
 
 def second_moment(layer: AbstractActivation, k: Array) -> Array:

@@ -191,4 +191,5 @@ def _check_quadrature(net: AbstractLayer) -> None:
 def _error_of(function, kinks: tuple[float, ...]) -> float:
     from ..numerics import quadrature_error
 
-    return float(quadrature_error(function, kinks=kinks, variance=1.0))
+    with jax.ensure_compile_time_eval():  # a description may be read inside a jitted function
+        return float(quadrature_error(function, kinks=kinks, variance=1.0))

@@ -1,4 +1,4 @@
-r"""The tangent kernel of one finite network, $\sum_\theta \partial_\theta f(x_1)\, \partial_\theta f(x_2)$, in bounded memory."""
+r"""The kernel $\sum_\theta \partial_\theta f(x_1)\, \partial_\theta f(x_2)$ of one network, in bounded memory."""
 
 import math
 from collections.abc import Callable
@@ -21,9 +21,9 @@ BUDGET = 2**28
 
 
 def empirical_ntk(
-    apply: Network, params: Any, x1: Any, x2: Any = None, outputs: Outputs = "trace", *, budget: int = BUDGET
+    apply: Network, params: Any, x1: Any, x2: Any = None, outputs: str = "trace", *, budget: int = BUDGET
 ) -> Array:
-    r"""Tangent kernel $\sum_\theta \partial_\theta f_o(x_1)\, \partial_\theta f_{o'}(x_2)$ of a network with given parameters.
+    r"""Tangent kernel $\sum_\theta \partial_\theta f_o(x_1)\, \partial_\theta f_{o'}(x_2)$ at given parameters.
 
     Gradients are taken for one example and one output at a time, and for one tile of pairs at a time, so that memory is
     the result and `budget`, whatever the numbers of examples, outputs and parameters.
@@ -34,8 +34,8 @@ def empirical_ntk(
         params: any pytree; its arrays of floating point numbers are the parameters, all else is held constant.
         x1: (n1, ...), or a pytree of arrays with this leading axis.
         x2: (n2, ...); None means x1, and the symmetric half is computed once.
-        outputs: "trace" is the mean over outputs, $O^{-1} \sum_o$, which converges to `ntk` as the width grows; "diagonal"
-            is each output with itself; "full" is all pairs of outputs. The outputs are those of `apply`, flattened.
+        outputs: "trace" is the mean over outputs, $O^{-1} \sum_o$, which converges to `ntk` as the width grows;
+            "diagonal" is each output with itself; "full" is all pairs. Outputs are those of `apply`, flattened.
         budget: bytes for gradients and activations.
 
     Returns:
@@ -71,7 +71,7 @@ def empirical_ntk(
 
 
 @eqx.filter_jit
-def _streamed(apply: Network, params: Any, x1: Any, x2: Any, outputs: Outputs, budget: int) -> Array:
+def _streamed(apply: Network, params: Any, x1: Any, x2: Any, outputs: str, budget: int) -> Array:
     trained, constant = eqx.partition(params, _is_trained)
 
     def function(trained: Any, x: Any) -> Array:

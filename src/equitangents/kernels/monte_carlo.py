@@ -63,6 +63,8 @@ def monte_carlo(
     check_inputs(x1, "x1")
     if x2 is not None:
         check_inputs(x2, "x2")
+        if x1.shape[1:] != x2.shape[1:]:
+            raise ValueError(f"expected x1 and x2 with examples of one shape, got {x1.shape[1:]} and {x2.shape[1:]}.")
     output_shape(net, x1.shape[1:])
     return _averaged(net, x1, x2, jr.split(key, networks))
 

@@ -1,0 +1,106 @@
+"""Tables of constructed examples. One line here puts a layer or a nonlinearity under every law."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from equitangents import nets
+from equitangents.nets import (
+    AvgPool,
+    Conv,
+    Dense,
+    Erf,
+    Flatten,
+    GlobalAvgPool,
+    LayerNorm,
+    Parallel,
+    Relu,
+    Residual,
+    Serial,
+)
+
+
+def smooth_step(z):
+    return z / jnp.sqrt(1 + z**2)
+
+
+ACTIVATIONS = {
+    "identity": nets.Identity(),
+    "relu": nets.Relu(),
+    "leaky relu": nets.LeakyRelu(0.3),
+    "abs": nets.Abs(),
+    "erf": nets.Erf(),
+    "erf shifted": nets.Erf(1.5, 0.7, 0.4),
+    "gelu": nets.Gelu(),
+    "sin": nets.Sin(),
+    "sin shifted": nets.Sin(1.2, 0.8, 0.5),
+    "cos": nets.Cos(),
+    "cos shifted": nets.Cos(0.7, 1.3, -0.2),
+    "tanh": nets.Tanh(),
+    "sigmoid": nets.Sigmoid(),
+    "silu": nets.Silu(),
+    "softplus": nets.Softplus(),
+    "elu": nets.Elu(0.8),
+    "user's": nets.Activation(smooth_step),
+}
+CLOSED_FORMS = [name for name in ACTIVATIONS if name not in ["tanh", "sigmoid", "silu", "softplus", "elu", "user's"]]
+
+
+class Case(NamedTuple):
+    """A network of hidden width n for examples of a shape.
+
+    `unbiased`: the mean over networks of finite width has the kernels of infinite width. So it is where nonlinearities
+    act only on Gaussian preactivations: after one random layer, with nothing but sums and weights behind.
+    """
+
+    make: Callable[[int], nets.AbstractLayer]
+    shape: tuple[int, ...]
+    unbiased: bool = True
+
+
+VECTOR, SIGNAL, IMAGE, VOLUME = (3,), (5, 2), (4, 3, 2), (3, 2, 3, 1)
+
+
+NETS = {
+    "dense": Case(lambda n: Dense(3, 1.2, 0.5), VECTOR),
+    "dense, linear, deep": Case(lambda n: Serial(Dense(n, 1.2, 0.5), Dense(n, sigma_b=0.2), Dense(2)), VECTOR),
+    "dense at sites": Case(lambda n: Serial(Dense(n, 1.2, 0.5), Relu(), Dense(2)), SIGNAL),
+    "rates": Case(lambda n: Serial(Dense(n, 1.2, 0.3, 0.5, 2.0), Relu(), Dense(2, 0.8, 0.2, 3.0, 0.7)), VECTOR),
+    "frozen body": Case(lambda n: Serial(Dense(n, 1.2, 0.3, 0.0, 0.0), Relu(), Dense(2)), VECTOR),
+    "frozen head": Case(lambda n: Serial(Dense(n, 1.2, 0.3), Relu(), Dense(2, 1.1, 0.3, 0.0, 0.0)), VECTOR),
+    "head from zero": Case(lambda n: Serial(Dense(n, 1.2), Relu(), Dense(2, 0.0, 0.0, 1.5, 0.6)), VECTOR),
+    "two hidden layers": Case(
+        lambda n: Serial(Dense(n, 1.4, 0.3), Relu(), Dense(n, 1.2, 0.3), Erf(), Dense(2)), VECTOR, False
+    ),
+    "conv 1d same": Case(lambda n: Serial(Conv(n, 3, sigma_w=1.3, sigma_b=0.2), Relu(), Flatten(), Dense(2)), SIGNAL),
+    "conv 1d strided": Case(lambda n: Serial(Conv(n, 2, 2), Erf(), Conv(2, 2, padding="VALID")), SIGNAL),
+    "conv 2d valid": Case(lambda n: Serial(Conv(n, (2, 2), padding="VALID"), Relu(), Flatten(), Dense(2)), IMAGE),
+    "conv 2d circular": Case(
+        lambda n: Serial(Conv(n, (3, 2), padding="CIRCULAR", sigma_b=0.3), Relu(), GlobalAvgPool(), Dense(2)), IMAGE
+    ),
+    "conv 3d": Case(lambda n: Serial(Conv(n, (2, 1, 2)), Relu(), Flatten(), Dense(2)), VOLUME),
+    "conv rates": Case(
+        lambda n: Serial(Conv(n, 2, sigma_b=0.3, lambda_w=2.0, lambda_b=0.0), Erf(), Conv(2, 2, lambda_b=0.5)), SIGNAL
+    ),
+    "avg pool": Case(lambda n: Serial(Conv(n, (3, 3)), Relu(), AvgPool((2, 2)), Flatten(), Dense(2)), IMAGE),
+    "avg pool overlapping": Case(
+        lambda n: Serial(Conv(n, 3), Relu(), AvgPool(3, 1, "SAME"), Conv(2, 2, padding="CIRCULAR")), SIGNAL
+    ),
+    "layer norm": Case(lambda n: Serial(Dense(n, 1.2, 0.4), LayerNorm(), Relu(), Dense(2)), VECTOR, False),
+    "residual": Case(lambda n: Serial(Dense(n, 1.2, 0.4), Residual(Relu(), Dense(n, 0.9, 0.3)), Dense(2)), VECTOR),
+    "parallel": Case(
+        lambda n: Parallel(Serial(Dense(n), Relu(), Dense(2)), Serial(Dense(n, 1.3, 0.2), Erf(), Dense(2))), VECTOR
+    ),
+    "conv, pool, nonlinearity": Case(
+        lambda n: Serial(Conv(n, 3), Relu(), AvgPool(2), Conv(n, 2, sigma_b=0.2), Erf(), GlobalAvgPool(), Dense(2)),
+        SIGNAL,
+        False,
+    ),
+    "residual conv": Case(
+        lambda n: Serial(Conv(n, 3), Residual(Relu(), Conv(n, 3, sigma_b=0.2)), Relu(), GlobalAvgPool(), Dense(2)),
+        SIGNAL,
+        False,
+    ),
+}
+"""Every layer, alone and combined."""

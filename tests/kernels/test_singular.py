@@ -1,0 +1,78 @@
+"""Kernels and their gradients where formulas are singular: equal, opposite and zero inputs, in both precisions."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from cases import ACTIVATIONS
+from equitangents import nngp_and_ntk, ntk
+from equitangents.nets import Dense, Relu, Serial
+
+GENERIC = np.array([[0.3, -0.7, 1.1], [1.0, 0.4, -0.2], [-0.5, 0.8, 0.6], [0.2, 0.1, 1.4]])
+SINGULAR = np.array([[0.3, -0.7, 1.1], [-0.3, 0.7, -1.1], [0.0, 0.0, 0.0], [0.6, -1.4, 2.2]])
+# gradients of a quadrature in two layers take long to compile, most with kinks; one of them is always tested
+SLOW = ("sigmoid", "silu", "softplus", "elu", "user's")
+EVERY = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ACTIVATIONS]
+
+
+@functools.cache
+def _compiled(name):
+    """Values, and gradients with respect to inputs and hyperparameters, of a sum over both kernels."""
+    phi = ACTIVATIONS[name]
+
+    def total(x1, sigma_w, sigma_b, x2):
+        net = Serial(Dense(1, sigma_w, sigma_b), phi, Dense(1, sigma_w, sigma_b), phi, Dense(1))
+        signs = jnp.cos(jnp.arange(32.0)).reshape(2, 4, 4).astype(x1.dtype)  # no entry cancels another
+        kernels = jnp.stack(nngp_and_ntk(net, x1, x2))
+        return jnp.vdot(signs, kernels), kernels
+
+    return jax.jit(jax.value_and_grad(total, (0, 1, 2), has_aux=True))
+
+
+def evaluated(name, x1, sigma_w, sigma_b, x2, dtype):
+    (total, kernels), gradients = _compiled(name)(*(jnp.asarray(a, dtype) for a in (x1, sigma_w, sigma_b, x2)))
+    return total, np.asarray(kernels), gradients
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_kernels_and_gradients_are_finite_at_equal_opposite_and_zero_inputs(name):
+    """With a bias of zero, so that zero inputs have variance zero in all layers of odd nonlinearities."""
+    single, double = (evaluated(name, SINGULAR, 1.3, 0.0, SINGULAR, dtype) for dtype in (jnp.float32, jnp.float64))
+    for (_, kernels, gradients), dtype in ((single, jnp.float32), (double, jnp.float64)):
+        assert all(bool(jnp.all(jnp.isfinite(a))) for a in (kernels, *gradients))
+        assert kernels.dtype == gradients[0].dtype == dtype
+    assert np.abs(single[1].astype(float) - double[1]).max() < 1e-5 * np.abs(double[1]).max()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_gradients_are_central_differences_away_from_singular_points(name):
+    x1, x2 = GENERIC, GENERIC[::-1] + 0.1
+    _, _, (slope_x, slope_w, slope_b) = evaluated(name, x1, 1.3, 0.4, x2, jnp.float64)
+    h, direction = 1e-4, np.cos(np.arange(12.0)).reshape(4, 3)
+    steps = [(h * direction, 0, 0), (0 * direction, h, 0), (0 * direction, 0, h)]
+    found = [jnp.vdot(slope_x, direction), slope_w, slope_b]
+    for slope, (dx, dw, db) in zip(found, steps, strict=True):
+        up, down = (evaluated(name, x1 + s * dx, 1.3 + s * dw, 0.4 + s * db, x2, jnp.float64)[0] for s in (1, -1))
+        np.testing.assert_allclose(slope, (up - down) / (2 * h), rtol=2e-6, atol=2e-6)
+
+
+def _deep_relu(depth):
+    hidden = [layer for _ in range(depth) for layer in (Dense(1, 2**0.5, 0.1), Relu())]
+    return Serial(*hidden, Dense(1, 2**0.5, 0.1))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.001, 3.0])
+def test_deep_relu_kernels_of_near_duplicates_are_right_in_single_precision(scale, getkey):
+    x = jr.normal(getkey(), (30, 20), jnp.float32)
+    x = jnp.concatenate([x, scale * (x + 1e-3 * jr.normal(getkey(), x.shape, jnp.float32))])
+    net = _deep_relu(30)
+    single, double = np.asarray(ntk(net, x)), np.asarray(ntk(net, x.astype(jnp.float64)))
+    size = np.sqrt(np.outer(np.diag(double), np.diag(double)))
+    assert np.max(np.abs(single - double) / size) < 1e-5
+    smallest = [np.linalg.eigvalsh((k / size).astype(np.float64))[0] for k in (single, double)]
+    assert smallest[1] > 0
+    assert abs(smallest[0] / smallest[1] - 1) < 0.01
