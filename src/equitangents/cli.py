@@ -44,12 +44,13 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         from . import __version__
 
         typer.echo(f"equitangents {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
@@ -198,7 +199,7 @@ def configuration(
         settings = preset_config(name, **chosen)
     if net is not None:
         text = read_net(net)
-        replaced = {
+        replaced: dict[str, Any] = {
             kind: tuple(dataclasses.replace(run, name="net", net=text) for run in getattr(settings, kind)[:1])
             for kind in ("kernels", "ensembles")
         }
@@ -267,9 +268,9 @@ def summary(result: Any, advice: Any, page: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print()
-    console.print(f"[bold]{escape(advice.sentence)}[/bold]")
+    console.print(f"[bold]{escape(advice.sentence)}[/bold]", soft_wrap=not sys.stdout.isatty())
     console.print()
     shown = Table("model", "inputs", "least error", "arm", "not told apart from", box=None, pad_edge=False)
     inputs = {"canonical": "as in the data", "rotated": "random orientation"}

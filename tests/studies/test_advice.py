@@ -18,9 +18,10 @@ def test_a_symmetry_that_costs_is_imposed_only_for_any_orientation():
     assert advice.verdict == "impose if rotated"
     assert advice.arm == "equivariant"
     assert advice.sentence == (
-        "On digits with 320 training examples, impose C4 only if inputs may arrive in any orientation: there it saves "
-        "49.0 percentage points [48.0, 50.0] of error on randomly oriented inputs, while it costs 3.0 percentage "
-        "points [2.0, 4.0] of error on inputs oriented as in the data, as orientation can then no longer tell 6 and 9 apart."
+        "On digits with 320 training examples (cnn kernel), impose C4 only if inputs may arrive in any orientation: "
+        "there it saves 49.0 percentage points [48.0, 50.0] of error on randomly oriented inputs, while it costs 3.0 "
+        "percentage points [2.0, 4.0] of error on inputs oriented as in the data, as orientation can then no longer "
+        "tell 6 and 9 apart."
     )
 
 
@@ -71,9 +72,7 @@ def test_the_winner_is_the_arm_that_errs_least_with_its_ties():
 def test_classes_that_lose_recall_are_named_with_their_loss():
     advice = advise(synthetic.study(lost={"2": 0.3, "7": 0.1, "3": 0.01}))
     assert [(cost.name, round(cost.value, 6)) for cost in advice.costs] == [("2", -0.3), ("7", -0.1)]
-    assert advice.sentence.endswith(
-        "most of it from 2 and 7."
-    )  # the audit's 6 and 9 lost nothing
+    assert advice.sentence.endswith("most of it from 2 and 7.")  # the audit's 6 and 9 lost nothing
 
 
 def test_the_size_where_augmenting_catches_imposing_is_found():

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from .learning import headline, of_family
+from .learning import of_family
 from .rows import Rows, of_group, study_group
 from .style import ARMS, GREY, INPUTS, nothing, panels, styled
 
@@ -103,15 +103,13 @@ def of_best_family(result: Any, metric: str) -> tuple[Rows, str, tuple[str, str]
 
 
 def best_family(rows: Rows) -> tuple[str, str]:
-    """(model, net) that holds both a plain and an equivariant arm, with the least canonical error of either."""
+    """(model, net) with a plain and an equivariant arm, of least canonical error of either at its largest n_train."""
     errors = rows.where(metric="error", inputs="canonical", arm=("plain", "equivariant"))
-    errors = errors.largest("n_train") if len(errors) else errors
     least: dict[tuple[str, str], float] = {}
     for family in errors.families():
         here = of_family(errors, family)
         if {"plain", "equivariant"} <= set(here.unique("arm")):
-            values = [headline(here.where(arm=arm)).one("value") for arm in ("plain", "equivariant")]
-            least[family] = min(values)
+            least[family] = min(settled(here.where(arm=arm)).one("value") for arm in ("plain", "equivariant"))
     return min(least, key=lambda family: (least[family], family), default=("", ""))
 
 

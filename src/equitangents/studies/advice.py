@@ -59,7 +59,7 @@ def advise(result: Any) -> Advice:
     """The advice that a result supports; "undecided" where its intervals do not tell.
 
     The comparison is fixed beforehand: the group-convolutional network against the plain one, of the model and net
-    where either errs least on canonical images, at the largest training set.
+    where either errs least on inputs as in the data, each at its largest training set.
     """
     rows = Rows(result)
     group = study_group(rows)
@@ -90,7 +90,7 @@ def advise(result: Any) -> Advice:
                     agreement(rows, family),
                     impose_or_augment(here),
                     catching_up(rows),
-                    classes_lost(costs, group, confused),
+                    classes_lost(rows, group, confused),
                     members_needed(result),
                     same_predictor(rows),
                 ),
@@ -130,7 +130,8 @@ def sentence(
     confused: tuple[tuple[str, str, str], ...],
 ) -> str:
     """One sentence: scope, advice, condition, numbers."""
-    scope = f"On {data_name(result)} with {settled_size(here)} training examples"
+    model, net = here.families()[0]
+    scope = f"On {data_name(result)} with {settled_size(here):,} training examples ({net} {model})"
     because = reason(costs, confused)
     if verdict == "impose":
         return f"{scope}, impose {group}: {said(canonical, 'canonical')}, and {said(rotated, 'rotated')}."

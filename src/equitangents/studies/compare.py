@@ -171,7 +171,7 @@ def interval(d: Difference | ClassCost) -> str:
 
 
 def quoted(name: str) -> str:
-    return name if name.isalnum() and len(name) <= 20 else repr(name)
+    return name if name.replace("-", "").replace("_", "").isalnum() and len(name) <= 20 else repr(name)
 
 
 def listed(parts: list[str]) -> str:

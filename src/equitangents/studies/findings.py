@@ -8,7 +8,7 @@ from ..plots.learning import of_family
 from ..plots.rows import Rows, group_order
 from .compare import (
     SIDES,
-    ClassCost,
+    class_costs,
     difference,
     effect,
     headline_difference,
@@ -38,7 +38,8 @@ def agreement(rows: Rows, family: tuple[str, str]) -> str:
             parts.append(f"in {same} of {len(known)} others on {SIDES[side]}")
     if not parts:
         return ""
-    return f"How far it holds: the numbers above are of {label(family)}; the sign is the same {' and '.join(parts)}."
+    same_sign = " and ".join(parts)
+    return f"How far it holds: the numbers above are of {label(family)}; the same sign was resolved {same_sign}."
 
 
 def impose_or_augment(here: Rows) -> str:
@@ -88,16 +89,25 @@ def catch_up_size(here: Rows, inputs: str) -> tuple[int | None, list[int]]:
     return n, rows.unique("n_train")
 
 
-def classes_lost(costs: tuple[ClassCost, ...], group: str, confused: tuple[tuple[str, str, str], ...]) -> str:
-    """Which classes the symmetry costs, and which the audit says it should."""
-    if costs:
-        each = listed([f"{quoted(c.name)} ({signed(c.value)} points {interval(c)})" for c in costs[:5]])
-        more = f" and {len(costs) - 5} more" if len(costs) > 5 else ""
-        return f"Classes that lose: {group} costs recall on {SIDES['canonical']} for {each}{more}."
-    if confused:
-        pairs = listed([f"{quoted(a)} and {quoted(b)}" for a, b in merged(confused)])
-        return f"Classes that lose: the audit names {pairs}, but none lost recall beyond its interval."
-    return f"Classes that lose: none lost recall beyond its interval under {group}."
+def classes_lost(rows: Rows, group: str, confused: tuple[tuple[str, str, str], ...]) -> str:
+    """Which classes the symmetry costs recall on canonical inputs, for each model and net, and what the audit names."""
+    lost, spared = [], []
+    for family in rows.families():
+        costs = class_costs(of_family(rows, family))
+        if costs:
+            each = listed([f"{quoted(c.name)} ({signed(c.value)} points {interval(c)})" for c in costs[:4]])
+            more = f" and {len(costs) - 4} more" if len(costs) > 4 else ""
+            lost.append(f"{label(family)} {each}{more}")
+        else:
+            spared.append(label(family))
+    named = listed([f"{quoted(a)} and {quoted(b)}" for a, b in merged(confused)]) if confused else "no pair"
+    if not lost:
+        return f"Classes that lose: none beyond its interval under {group}; the audit names {named}."
+    others = f"; none beyond its interval for {listed(spared)}" if spared else ""
+    text = "; ".join(lost)
+    return (
+        f"Classes that lose: on {SIDES['canonical']} {group} costs recall, for {text}{others}; the audit names {named}."
+    )
 
 
 def members_needed(result: Any) -> str:

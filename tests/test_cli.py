@@ -1,0 +1,121 @@
+"""The command line: it teaches, runs, continues, predicts, and says what is wrong in one line."""
+
+import csv
+import io
+import sys
+
+import pytest
+
+import small_study
+from equitangents import cli
+from equitangents.studies import Result
+from equitangents.studies.advice import advise
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    return small_study.folder(tmp_path_factory)
+
+
+def run(capsys, *arguments):
+    """Exit code, standard output and standard error of a command in this process."""
+    code = 0
+    try:
+        cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        code = stop.code or 0
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_help_teaches_by_examples(capsys, arguments):
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert out.count("equitangents study") == 2 and "equitangents predict" in out and "report.html" in out
+
+
+@pytest.mark.parametrize("command", ["study", "predict", "report"])
+def test_every_command_has_an_example(capsys, command):
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0 and f"Example: equitangents {command}" in out
+
+
+def test_the_version_is_printed(capsys):
+    assert run(capsys, "--version")[1].startswith("equitangents 0.")
+
+
+def test_a_study_ends_with_the_advice_and_the_page(studied):
+    out = (studied.parent / "stdout").read_text()
+    assert advise(Result.load(studied)).sentence in " ".join(out.split())
+    assert str(studied / "report.html") in out
+    assert (studied / "report.html").is_file() and (studied / "model" / "meta.json").is_file()
+
+
+def test_progress_without_a_terminal_is_plain_lines(studied):
+    lines = (studied.parent / "stderr").read_text().splitlines()
+    assert lines and all("\x1b" not in line for line in lines)
+    assert lines[-1].split()[0] == "{0}/{0}".format(lines[-1].split("/")[0])
+
+
+def test_a_study_given_again_says_that_it_continues(studied):
+    done = small_study.command("study", "--config", studied.parent / "tiny.toml", "--out", studied)
+    assert done.returncode == 0, done.stderr
+    assert "Continuing the study" in done.stdout
+
+
+def test_predictions_are_a_table_with_an_error_where_labels_are_known(studied, capsys, tmp_path):
+    code, _, err = run(capsys, "predict", studied, "digits", "--out", tmp_path / "out.csv")
+    rows = list(csv.reader(io.StringIO((tmp_path / "out.csv").read_text())))
+    assert code == 0 and "error on the 1,797 inputs" in err
+    assert rows[0][:3] == ["input", "label", "margin"] and len(rows) == 1798
+    assert {row[1] for row in rows[1:]} <= set("0123456789")
+
+
+def test_the_report_can_be_written_again(studied, capsys, monkeypatch):
+    from equitangents.studies import report
+
+    monkeypatch.setattr(report, "FIGURES", report.FIGURES[2:3])
+    code, out, _ = run(capsys, "report", studied)
+    assert code == 0 and "report.html" in out
+
+
+def test_errors_are_one_line_and_a_traceback_only_where_asked(capsys, monkeypatch):
+    code, _, err = run(capsys, "report", "nowhere")
+    assert code == 2 and len(err.splitlines()) == 1 and "Traceback" not in err
+    monkeypatch.setenv("EQUITANGENTS_DEBUG", "1")
+    with pytest.raises(ValueError, match="expected a folder with a finished study"):
+        cli.main(["report", "nowhere"])
+
+
+def test_stopping_by_hand_says_how_to_continue(capsys, monkeypatch, tmp_path, studied):
+    running = sys.modules["equitangents.studies.run"]  # the package has a function of that name
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "run", stopped)
+    code, _, err = run(capsys, "study", "--config", studied.parent / "tiny.toml", "--out", tmp_path / "new")
+    assert code == 130 and "give the same command again to continue" in err
+
+
+def test_a_dry_run_writes_nothing(capsys, monkeypatch, tmp_path, studied):
+    from equitangents.studies.run import Plan
+
+    monkeypatch.setattr(Plan, "seconds", lambda plan: {piece.name: 1.0 for piece in plan.pieces})
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, "study", "--config", studied.parent / "tiny.toml", "--dry-run")
+    assert code == 0 and "Nothing was written" in out and "train tiny" in out
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_study_is_not_written_over(capsys, studied):
+    code, _, err = run(capsys, "study", "--config", studied.parent / "tiny.toml", "--group", "C2", "--out", studied)
+    assert code == 2 and "choose another --out" in err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(4.2, "4 s"), (200, "3 min"), (8000, "2.2 h")], ids=["seconds", "minutes", "hours"]
+)
+def test_durations_are_said_as_people_say_them(seconds, words):
+    assert cli.duration(seconds) == words
