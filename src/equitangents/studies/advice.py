@@ -58,8 +58,9 @@ class Advice:
 def advise(result: Any) -> Advice:
     """The advice that a result supports; "undecided" where its intervals do not tell.
 
-    The comparison is fixed beforehand: the group-convolutional network against the plain one, of the model and net
-    where either errs least on inputs as in the data, each at its largest training set.
+    The arms compared are fixed beforehand: the group-convolutional network against the plain one. The model and net are
+    those that err least on inputs as in the data, at their largest training set; as the same test items choose them and
+    give the intervals, the cost of the symmetry is biased upwards, and the page says so.
     """
     rows = Rows(result)
     group = study_group(rows)
