@@ -113,8 +113,8 @@ def limits(result: Any, advice: Advice) -> list[str]:
         "Squared loss and gradient descent without momentum or weight decay, as the theory has it; no learning rate "
         "was tuned for any arm, and no other augmentation was used.",
         "Kernel and ensembles are equal in the limit of infinite width; at the widths here they need not be.",
-        "The networks that the advice quotes are those of least error on the same test items that give its intervals: a "
-        "lucky least error makes the cost of the symmetry look larger than it is, which the intervals do not cover.",
+        "The networks that the advice quotes are those of least error on the same test items that give its intervals: "
+        "a lucky least error makes the cost of the symmetry look larger than it is, which the intervals do not cover.",
     ]
     if seeds == 1:
         out.append("One seed of initial weights: intervals do not cover the choice of ensemble.")
