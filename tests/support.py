@@ -47,9 +47,9 @@ EXAMPLES: dict[str, tuple[nets.AbstractLayer, tuple[int, ...]]] = {
     "Residual": (Serial(Dense(4), Residual(Relu(), Dense(4))), VECTOR),
     "Parallel": (Parallel(Serial(Dense(4), Relu(), Dense(2)), Dense(2)), VECTOR),
     "MaximalUpdate": (mup(Serial(Dense(4), Relu(), Dense(2)), VECTOR), VECTOR),
-    "Lift": (Lift("C4", 2, 3), IMAGE),
-    "GroupConv": (Serial(Lift("C4", 2, 3), Relu(), GroupConv("C4", 2, 3)), IMAGE),
-    "GroupPool": (Serial(Lift("C4", 2, 3), GroupPool()), IMAGE),
+    "Lift": (Lift("C2", 2, 3), IMAGE),
+    "GroupConv": (Serial(Lift("C2", 2, 1), Relu(), GroupConv("C2", 2, 3)), IMAGE),
+    "GroupPool": (Serial(Lift("C2", 2, 1), GroupPool()), IMAGE),
     "ActionLift": (ActionLift(SHIFT, 2), (3, 1)),
     "RegularConv": (Serial(ActionLift(SHIFT, 2), Relu(), RegularConv(cyclic(3), 2)), (3, 1)),
 }
