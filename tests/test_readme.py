@@ -20,8 +20,8 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 
 
 def stated(block):
-    """What its comments after `#>` say that it prints."""
-    return [line.split("#>", 1)[1].strip() for line in block.splitlines() if "#>" in line]
+    """What it prints, as its lines of comment say."""
+    return [line.removeprefix("# ") for line in block.splitlines() if line.startswith("# ")]
 
 
 def assert_same_print(printed, expected):
@@ -33,7 +33,7 @@ def assert_same_print(printed, expected):
 
 
 def test_there_is_an_example_of_at_most_fifteen_lines_that_states_what_it_prints():
-    code = [line for line in BLOCKS[0].splitlines() if line and not line.startswith("#>")]
+    code = [line for line in BLOCKS[0].splitlines() if line and not line.startswith("# ")]
     assert len(code) <= 15
     assert stated(BLOCKS[0])
 
