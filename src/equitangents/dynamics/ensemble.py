@@ -159,6 +159,7 @@ def _run(recipe: Recipe, key: PRNGKeyArray, numbers: Array, keep_params: bool) -
 
 
 def _check_members(members: Any) -> range:
+    members = int(members) if isinstance(members, np.integer) else members
     if isinstance(members, bool) or not isinstance(members, int | range):
         raise TypeError(f"expected members as a number or a range; got {members!r}. Pass for example range(10, 20).")
     chosen = range(members) if isinstance(members, int) else members

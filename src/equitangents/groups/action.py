@@ -235,6 +235,11 @@ def permutation_action(group: FiniteGroup, permutations: Any, axis: int = -1) ->
             f"expected permutations of 0 to {permutations.shape[1] - 1}; got row {g} = {permutations[g].tolist()}; "
             "each point must be reached once."
         )
+    if (permutations[group.identity] != np.arange(permutations.shape[1])).any():
+        raise ValueError(
+            f"expected the identity, element {group.identity} of {group}, to move no point; got row "
+            f"{permutations[group.identity].tolist()}; check the order of the rows."
+        )
     for g in group.generators():  # enough: every element is a product of these
         _check_homomorphism(group, g, (permutations[group.table[g]] != permutations[g][permutations]).any(1))
     return _Permutation(group, permutations, axis)

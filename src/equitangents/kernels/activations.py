@@ -46,7 +46,7 @@ def _(layer: AbstractActivation, k: Kernel) -> Kernel:
     if not k.gaussian:
         raise ValueError(
             f"{type(layer).__name__} expected Gaussian preactivations, as after a layer with weights, got an input or "
-            "the output of a nonlinearity; put Dense or Conv before it."
+            "the output of a nonlinearity; put Dense or Conv before it, and Flatten after it."
         )
     v11, v22 = variances_of(layer, k)
     if k.d is None:

@@ -6,9 +6,12 @@ import warnings
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array
 
-from ..nets import AbstractActivation, AbstractLayer, Activation, Serial, output_shape
+from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, Serial, output_shape
+from ..nets.base import is_known
 from .activations import has_closed_form
 from .inputs import check_inputs, input_covariances, input_variances
 from .kernel import Kernel, Needs
@@ -155,12 +158,13 @@ def _check(net: object, x1: object, x2: object) -> None:
     if not isinstance(net, AbstractLayer):
         what = f"the class {net.__name__}" if isinstance(net, type) else repr(net)
         raise TypeError(f"expected a description such as Serial(Dense(64), Relu(), Dense(1)), got {what}.")
-    _check_quadrature(net)
     if isinstance(x1, Kernel):
         if x2 is not None:
             raise ValueError("expected no x2 beside a Kernel, which holds both batches already; leave x2 out.")
+        _check_quadrature(net, x1)
         return
     check_inputs(x1, "x1")
+    _check_quadrature(net, x1)
     output_shape(net, x1.shape[1:])  # type: ignore[attr-defined]
     if x2 is None:
         return
@@ -173,23 +177,42 @@ def _check(net: object, x1: object, x2: object) -> None:
         raise TypeError(f"expected x1 and x2 of one dtype, got {x1.dtype} and {x2.dtype}; convert one.")  # type: ignore
 
 
-def _check_quadrature(net: AbstractLayer) -> None:
-    """Warn where the quadrature of a user's nonlinearity is not good enough."""
-    for layer in jax.tree.leaves(net, is_leaf=lambda inside: isinstance(inside, AbstractActivation)):
-        if isinstance(layer, Activation) and not has_closed_form(layer):
-            error = _error_of(layer.function, layer.kinks)
-            if error > 1e-6:
-                warnings.warn(
-                    f"{layer!r}: the quadrature of its kernel has an estimated error of {error:.1e} at variance 1, "
-                    "expected at most 1e-6; name the points where its derivative jumps with kinks=(...), or register a "
-                    "closed form with @dual.register.",
-                    stacklevel=4,
-                )
+def _check_quadrature(net: AbstractLayer, x1: object) -> None:
+    """Warn where the quadrature of a nonlinearity is not good enough, at the variance that it will meet first."""
+    layers = net.layers if isinstance(net, Serial) else (net,)
+    found = jax.tree.leaves(net, is_leaf=lambda inside: isinstance(inside, AbstractActivation))
+    doubtful = [layer for layer in found if isinstance(layer, AbstractActivation) and not has_closed_form(layer)]
+    variance = _first_variance(layers, x1) if doubtful else 1.0
+    for layer in doubtful:
+        at = variance if any(layer is inside for inside in layers) else 1.0
+        try:
+            error = _error_of(layer, at, jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+        except (TypeError, jax.errors.ConcretizationTypeError):
+            continue  # it holds numbers that are traced
+        if error > (1e-6 if jax.config.jax_enable_x64 else 1e-5):  # type: ignore[attr-defined]
+            warnings.warn(
+                f"{layer!r}: the quadrature of its kernel has an estimated error of {error:.1e} at variance {at:g}, "
+                "expected at most 1e-6; scale the inputs down, name the points where its derivative jumps with "
+                "kinks=(...), or register a closed form with @dual.register.",
+                stacklevel=5,
+            )
+        variance = min(variance, 16.0)
+
+
+def _first_variance(layers: tuple[AbstractLayer, ...], x1: object) -> float:
+    """The largest variance before the first nonlinearity, to the next power of two; 1 where it cannot be looked at."""
+    first = next((layer for layer in layers if isinstance(layer, AbstractWeighted)), None)
+    if first is None or not (is_known(first.sigma_w) and is_known(first.sigma_b)) or isinstance(x1, Kernel | Tracer):
+        return 1.0
+    x = np.asarray(x1, np.float64)
+    size = float(np.max(np.mean(x * x, axis=-1)))
+    variance = float(first.sigma_w) ** 2 * size + float(first.sigma_b) ** 2
+    return 2.0 ** math.ceil(math.log2(variance)) if variance > 1 else 1.0
 
 
 @functools.lru_cache(maxsize=256)
-def _error_of(function, kinks: tuple[float, ...]) -> float:
+def _error_of(layer: AbstractActivation, variance: float, x64: bool) -> float:
     from ..numerics import quadrature_error
 
     with jax.ensure_compile_time_eval():  # a description may be read inside a jitted function
-        return float(quadrature_error(function, kinks=kinks, variance=1.0))
+        return float(quadrature_error(lambda z: layer.phi(z), kinks=layer.kinks, variance=variance))

@@ -63,6 +63,8 @@ def _vectors(x1: Array, x2: Array) -> tuple[Array, Array]:
         return lax.map(row, (u1, rough))
 
     d = jnp.clip(lax.cond(jnp.any(rough < NEAR), exact, lambda d: d, rough), 0, 2)
+    zeros = (r1 == 0)[:, None].astype(d.dtype) + (r2 == 0)[None, :].astype(d.dtype)
+    d = jnp.where(zeros > 0, 1 - zeros / 2, d)  # as half the square of the difference has it
     return r1[:, None] * r2[None, :] * (1 - d), d
 
 

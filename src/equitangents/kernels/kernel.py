@@ -95,8 +95,9 @@ def variances_of(layer: AbstractLayer, k: Kernel) -> tuple[Array, Array]:
 
 
 def defect_from_covariance(k11: Array, k12: Array, k22: Array) -> Array:
-    """1 - k12 / sqrt(k11 k22), clipped to [0, 2]; loses digits where it is small. Zero variances give 1."""
-    return jnp.clip(1 - safe_divide(k12, safe_sqrt(k11 * k22)), 0, 2)
+    """1 - k12 / sqrt(k11 k22), clipped to [0, 2]; loses digits where it is small. Zero variances give 0."""
+    size = safe_sqrt(k11 * k22)
+    return jnp.where(size > 0, jnp.clip(1 - safe_divide(k12, size), 0, 2), 0)
 
 
 def half_distance(k11: Array, k22: Array, d: Array) -> Array:

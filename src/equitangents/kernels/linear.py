@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array
 
 from ..nets import AbstractWeighted
 from ..numerics import affine_defect
 from .kernel import (
     Kernel,
+    at_sites,
     defect_from_covariance,
     defect_from_distance,
     half_distance,
@@ -44,14 +46,22 @@ def joint_average(k: Kernel, pad: Move, mean: Move, padded: tuple[int, ...], sit
     if k.k11 is None or k.k22 is None or k.d is None:
         return Kernel(None, mean(pad(k.k12, k.pairs), k.pairs), None, None, ntk, sites, k.gaussian)
     full1, full2 = (bool(k.sites) and v.ndim == 2 * len(k.sites) for v in (k.k11, k.k22))
-    p11, p22 = pad(k.k11, full1), pad(k.k22, full2)
+    g1, g2 = _scale(k.k11, k.sites), _scale(k.k22, k.sites)  # of one size, the two inputs lose no digits
+    p11, p22 = pad(k.k11 / g1, full1), pad(k.k22 / g2, full2)
     k11, k22 = mean(p11, full1), mean(p22, full2)
     before = Kernel(None, pad(k.d, k.pairs), None, None, ntk, padded)  # its k12 only tells shapes
     apart = mean(half_distance(*spread(p11, p22, before), before.k12), k.pairs)
     after = Kernel(None, apart, None, None, ntk, sites)
     s11, s22 = spread(k11, k22, after)
     d = defect_from_distance(s11, s22, apart)
-    return Kernel(k11, (s11 + s22) / 2 - apart, k22, d, ntk, sites, k.gaussian)
+    k12 = ((s11 + s22) / 2 - apart) * jnp.sqrt(g1) * jnp.sqrt(g2)
+    return Kernel(k11 * g1, k12, k22 * g2, d, ntk, sites, k.gaussian)
+
+
+def _scale(v: Array, sites: tuple[int, ...]) -> Array:
+    """The largest variance over the sites, 1 if all are zero; a constant for derivatives."""
+    largest = jnp.max(at_sites(v, sites))
+    return lax.stop_gradient(jnp.where(largest > 0, largest, 1))
 
 
 def independent_average(k: Kernel, mean: Callable[[Array], Array], sites: tuple[int, ...]) -> Kernel:

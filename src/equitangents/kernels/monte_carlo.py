@@ -31,7 +31,7 @@ class MonteCarlo(NamedTuple):
 
 
 def monte_carlo(
-    net: AbstractLayer, x1: Array, x2: Array | None = None, *, key: PRNGKeyArray, networks: int
+    net: AbstractLayer, x1: Array, x2: Array | None = None, key: PRNGKeyArray | None = None, networks: int = 100
 ) -> MonteCarlo:
     r"""$E[f(x_1) f(x_2)]$ and $E[\sum_\theta \partial_\theta f(x_1)\, \partial_\theta f(x_2)]$ at the widths of `net`.
 
@@ -42,7 +42,7 @@ def monte_carlo(
         net: the description, with its widths.
         x1: (n1, *sites, channels).
         x2: (n2, *sites, channels); None means x1.
-        key: PRNG key.
+        key: PRNG key; it must be given.
         networks: how many, at least 2.
 
     Returns:
@@ -58,6 +58,8 @@ def monte_carlo(
     """
     if not isinstance(net, AbstractLayer):
         raise TypeError(f"expected a description such as Serial(Dense(64), Relu(), Dense(1)), got {net!r}.")
+    if key is None:
+        raise TypeError("expected a key for the random networks, got None; pass for example key=jax.random.key(0).")
     if isinstance(networks, bool) or not isinstance(networks, int) or networks < 2:
         raise ValueError(f"expected networks to be an integer >= 2, as an error needs two, got {networks!r}.")
     check_inputs(x1, "x1")

@@ -1,5 +1,7 @@
 """Averages over sites, and flattening, at infinite width."""
 
+import math
+
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -40,7 +42,9 @@ def _(layer: AvgPool | GlobalAvgPool, after: Needs) -> Needs:
 
 @propagate.register(Flatten)
 def _(layer: Flatten, k: Kernel) -> Kernel:
-    return joint_average(diagonal(k), lambda array, pairs: array, _mean_of_sites(k.sites), k.sites, ())
+    out = joint_average(diagonal(k), lambda array, pairs: array, _mean_of_sites(k.sites), k.sites, ())
+    alike = k.gaussian and math.prod(k.sites) == 1  # channels of different sites have different variances
+    return Kernel(out.k11, out.k12, out.k22, out.d, out.ntk, (), alike)
 
 
 @needs.register(Flatten)

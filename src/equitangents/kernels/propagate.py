@@ -4,7 +4,15 @@ import functools
 import operator
 from typing import Any
 
-from ..nets import AbstractLayer, MaximalUpdate, Parallel, Residual, Serial
+from ..nets import (
+    AbstractActivation,
+    AbstractLayer,
+    AbstractWeighted,
+    MaximalUpdate,
+    Parallel,
+    Residual,
+    Serial,
+)
 from .kernel import Kernel, Needs, defect_from_distance, diagonal, half_distance, spread
 
 
@@ -52,7 +60,9 @@ def _(layer: Serial, after: Needs) -> Needs:
 
 @propagate.register(Residual)
 def _(layer: Residual, k: Kernel) -> Kernel:
-    return _independent_sum(layer, [k, propagate(layer.layer, k)])
+    if not draws_weights(layer.layer):
+        raise _dependent(layer)
+    return _independent_sum([k, propagate(layer.layer, k)])
 
 
 @needs.register(Residual)
@@ -62,7 +72,9 @@ def _(layer: Residual, after: Needs) -> Needs:
 
 @propagate.register(Parallel)
 def _(layer: Parallel, k: Kernel) -> Kernel:
-    return _independent_sum(layer, [propagate(inside, k) for inside in layer.layers])
+    if [draws_weights(inside) for inside in layer.layers].count(False) > 1:
+        raise _dependent(layer)
+    return _independent_sum([propagate(inside, k) for inside in layer.layers])
 
 
 @needs.register(Parallel)
@@ -78,13 +90,30 @@ def _(layer: MaximalUpdate, k: Kernel) -> Kernel:
     )
 
 
-def _independent_sum(layer: AbstractLayer, terms: list[Kernel]) -> Kernel:
-    """Kernel of a sum of terms, at most one of which does not end in weights of its own."""
-    if [term.gaussian for term in terms].count(False) > 1:
-        raise ValueError(
-            f"{type(layer).__name__} expected all branches but one to end in a layer with its own weights, as only "
-            "then are they independent at infinite width; end the branches in Dense or Conv."
-        )
+def draws_weights(layer: AbstractLayer) -> bool:
+    """Whether the output is linear in weights of its own, with nothing but linear maps after them."""
+    if isinstance(layer, AbstractWeighted):
+        return True
+    if isinstance(layer, Parallel):
+        return all(map(draws_weights, layer.layers))
+    if isinstance(layer, Serial):
+        for inside in reversed(layer.layers):
+            if draws_weights(inside):
+                return True
+            if isinstance(inside, AbstractActivation | Parallel | Residual):
+                return False
+    return False
+
+
+def _dependent(layer: AbstractLayer) -> ValueError:
+    return ValueError(
+        f"{type(layer).__name__} expected all branches but one to end in a layer with its own weights, as only then "
+        "are they independent at infinite width; end the branches in Dense or Conv."
+    )
+
+
+def _independent_sum(terms: list[Kernel]) -> Kernel:
+    """Kernel of a sum of independent terms."""
     if not all(term.pairs for term in terms):
         terms = [diagonal(term) for term in terms]
     k12, ntk = _sum([term.k12 for term in terms]), _sum([term.ntk for term in terms])

@@ -11,7 +11,7 @@ class LayerNorm(AbstractLayer):
     r"""$(x_i - \bar x) / \sqrt{\mathrm{var}(x) + \epsilon}$ over the channels of each site, without parameters.
 
     Attributes:
-        epsilon: added to the variance, so that constant channels give zeros.
+        epsilon: added to the variance, so that constant channels give zeros; at least 1e-30.
 
     References:
         Ba, Kiros and Hinton (2016), arXiv:1607.06450.
@@ -20,7 +20,7 @@ class LayerNorm(AbstractLayer):
     epsilon: Scalar = 1e-12
 
     def __check_init__(self) -> None:
-        check_range(self, "epsilon", low=0.0)
+        check_range(self, "epsilon", low=1e-30)
 
     def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
         check_shape(self, shape)

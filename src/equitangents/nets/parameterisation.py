@@ -6,9 +6,9 @@ from functools import singledispatch
 import equinox as eqx
 from jaxtyping import Array, PRNGKeyArray
 
-from .base import AbstractLayer, Params, Shape, check_shape, output_shape
+from .base import AbstractLayer, Params, Scalar, Shape, check_shape, is_known, output_shape
 from .combinators import Parallel, Residual, Serial
-from .weights import AbstractWeighted
+from .weights import AbstractWeighted, exists
 
 Fill = Callable[[AbstractWeighted, Shape, bool, bool], AbstractWeighted]
 
@@ -61,8 +61,9 @@ def _(layer: Parallel, shape: Shape, rule: Fill, first: bool, last: bool) -> Par
 def standard(net: AbstractLayer, shape: Shape) -> AbstractLayer:
     r"""The standard parameterisation: $W \sim N(0, \sigma_w^2 / \text{fan_in})$, trained by plain gradients on W and b.
 
-    So lambda_w = fan_in and lambda_b = 1, and the NTK grows with the width. A bias that the description does not have
-    (sigma_b = 0 without a lambda_b) is not added. The network computes the same function as before at initialisation.
+    So lambda_w = fan_in and lambda_b = 1, and the NTK grows with the width. A parameter that the description does not
+    have (sigma = 0 without a lambda) is not added, and a frozen one (lambda = 0) stays frozen. The network computes the
+    same function as before at initialisation.
 
     Args:
         net: the description.
@@ -90,7 +91,8 @@ def mup(net: AbstractLayer, shape: Shape) -> "MaximalUpdate":
     | hidden | sigma_w / sqrt(n) | 1 | m |
     | last | sigma_w / n | 1 / n | 1 |
 
-    The finite network and its empirical NTK are offered; there is no NTK at infinite width.
+    A network with a single layer takes the rates 1 of the hidden and the scale of the last. Parameters that are absent
+    or frozen stay so. The finite network and its empirical NTK are offered; there is no NTK at infinite width.
 
     Args:
         net: the description.
@@ -99,6 +101,9 @@ def mup(net: AbstractLayer, shape: Shape) -> "MaximalUpdate":
     References:
         Yang and Hu (2021), arXiv:2011.14522; Yang et al. (2022), arXiv:2203.03466, table 3, column SGD.
     """
+
+    if isinstance(net, MaximalUpdate):
+        raise ValueError("mup expected a network that is not in its parameterisation yet, got mup(...); apply it once.")
 
     def rule(layer: AbstractWeighted, inside: Shape, first: bool, last: bool) -> AbstractWeighted:
         n, m = layer.fan_in(inside), layer.width
@@ -121,12 +126,23 @@ class MaximalUpdate(AbstractLayer):
         return self.layer.apply(params, x)
 
 
+@fill.register(MaximalUpdate)
+def _(layer: MaximalUpdate, shape: Shape, rule: Fill, first: bool, last: bool) -> AbstractLayer:
+    return fill(layer.layer, shape, rule, first, last)
+
+
+def _rate(sigma: Scalar, before: Scalar | None, new: float) -> Scalar | None:
+    """The new rate of a parameter; one that does not exist, or is frozen, stays so."""
+    frozen = before is not None and is_known(before) and before == 0
+    return before if frozen or not exists(sigma, before) else float(new)
+
+
 def _with(layer: AbstractWeighted, sigma_w, lambda_w, lambda_b) -> AbstractWeighted:
-    new_b = float(lambda_b) if layer.lambda_b is not None or layer.sigma_b != 0 else None
+    rates = _rate(layer.sigma_w, layer.lambda_w, lambda_w), _rate(layer.sigma_b, layer.lambda_b, lambda_b)
     return eqx.tree_at(
         lambda inside: (inside.sigma_w, inside.lambda_w, inside.lambda_b),
         layer,
-        (sigma_w, float(lambda_w), new_b),
+        (sigma_w, *rates),
         is_leaf=lambda value: value is None,
     )
 

@@ -2,7 +2,8 @@ r"""One parameterisation for all: the four numbers sigma_w, sigma_b, lambda_w, l
 
 A weight with standard deviation $\sigma_w / \sqrt{n}$ and learning-rate factor $\lambda_w / n$, $n$ = fan_in, is
 stored as $\theta$ with $W = \sqrt{\lambda_w / n}\,\theta$, $\theta \sim N(0, \sigma_w^2 / \lambda_w)$, so that plain
-gradients at unit rate train it as it should be trained.
+gradients at unit rate train it as it should be trained. A parameter of rate 0 has no gradient; an optimiser with weight
+decay would still move it.
 """
 
 import math

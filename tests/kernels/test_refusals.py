@@ -1,0 +1,71 @@
+"""Networks whose kernel would be silently wrong are refused, and inputs of very different size lose no digits."""
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from equitangents import ntk
+from equitangents.nets import (
+    AvgPool,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAvgPool,
+    LayerNorm,
+    Parallel,
+    Relu,
+    Residual,
+    Serial,
+    Tanh,
+    mup,
+    standard,
+)
+
+VECTOR, IMAGE = (4,), (6, 6, 1)
+BLOCK = Residual(Relu(), Dense(4))
+REFUSED = {
+    "norm beside its input": (Serial(Dense(4), Residual(LayerNorm()), Dense(1)), VECTOR, "independent"),
+    "two pools of one field": (Serial(Conv(4, 3), Parallel(AvgPool(2), AvgPool(2))), (8, 1), "independent"),
+    "two residual branches": (Serial(Dense(4), Parallel(BLOCK, BLOCK), Dense(1)), VECTOR, "independent"),
+    "nonlinearity after flatten": (Serial(Conv(4, (3, 3)), Flatten(), Relu(), Dense(1)), IMAGE, "Flatten after it"),
+    "two nonlinearities": (Serial(Dense(4), Relu(), Relu(), Dense(1)), VECTOR, "Gaussian preactivations"),
+    "norm of raw inputs": (Serial(LayerNorm(), Dense(1)), VECTOR, "mean zero"),
+}
+
+
+@pytest.mark.parametrize("net, shape, said", REFUSED.values(), ids=REFUSED)
+def test_networks_whose_kernel_would_be_wrong_are_refused(net, shape, said):
+    with pytest.raises(ValueError, match=said):
+        ntk(net, jnp.ones((2, *shape)))
+
+
+def test_branches_that_end_in_weights_of_their_own_are_summed():
+    branch = Serial(Conv(4, (3, 3)), Relu(), Conv(4, (3, 3)), AvgPool((2, 2)))
+    net = Serial(Conv(4, (3, 3)), Relu(), Parallel(Serial(Conv(4, (3, 3)), AvgPool((2, 2))), branch), GlobalAvgPool())
+    one = [Serial(Conv(4, (3, 3)), Relu(), inside, GlobalAvgPool()) for inside in net.layers[2].layers]
+    x = jr.normal(jr.key(0), (2, *IMAGE))
+    np.testing.assert_allclose(ntk(net, x), ntk(one[0], x) + ntk(one[1], x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1e-6])
+def test_convolutional_kernels_of_inputs_of_different_size_keep_their_digits(scale):
+    net = Serial(Conv(1, (3, 3)), Relu(), Conv(1, (3, 3)), Relu(), Flatten(), Dense(1))
+    x = jr.normal(jr.key(0), (2, *IMAGE), jnp.float32)
+    small = x * jnp.float32(scale)
+    exact = np.asarray(ntk(net, x.astype(jnp.float64), small.astype(jnp.float64)))
+    np.testing.assert_allclose(np.asarray(ntk(net, x, small)), exact, rtol=1e-6)
+
+
+def test_a_quadrature_that_meets_too_large_a_variance_warns():
+    net, x = Serial(Dense(1), Tanh(), Dense(1)), jr.normal(jr.key(0), (2, 4))
+    ntk(net, x)
+    with pytest.warns(UserWarning, match="estimated error of .* at variance 256"):
+        ntk(net, 10 * x / jnp.sqrt(jnp.mean(x**2)))
+
+
+def test_parameterisations_leave_absent_and_frozen_parameters_alone_and_do_not_stack():
+    net = Serial(Dense(4, sigma_w=0.0), Relu(), Dense(4, lambda_w=0.0), Dense(1))
+    assert standard(net, (2,)) == Serial(Dense(4, sigma_w=0.0), Relu(), Dense(4, lambda_w=0.0), Dense(1, lambda_w=4.0))
+    with pytest.raises(ValueError, match="apply it once"):
+        mup(mup(net, (2,)), (2,))
