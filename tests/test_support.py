@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 def rows(text):
     """layer -> its cells, from a table in Markdown."""
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ") and "---" not in line]
     return {line[0].strip("`"): [entry.strip() for entry in line[1:]] for line in lines}
 
 
