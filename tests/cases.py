@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from equitangents import nets
 from equitangents.nets import (
+    Abs,
     AvgPool,
     Conv,
     Dense,
@@ -90,7 +91,7 @@ NETS = {
     "layer norm": Case(lambda n: Serial(Dense(n, 1.2, 0.4), LayerNorm(), Relu(), Dense(2)), VECTOR, False),
     "residual": Case(lambda n: Serial(Dense(n, 1.2, 0.4), Residual(Relu(), Dense(n, 0.9, 0.3)), Dense(2)), VECTOR),
     "parallel": Case(
-        lambda n: Parallel(Serial(Dense(n), Relu(), Dense(2)), Serial(Dense(n, 1.3, 0.2), Erf(), Dense(2))), VECTOR
+        lambda n: Parallel(Serial(Dense(n), Relu(), Dense(2)), Serial(Dense(n, 1.3, 0.2), Abs(), Dense(2))), VECTOR
     ),
     "conv, pool, nonlinearity": Case(
         lambda n: Serial(Conv(n, 3), Relu(), AvgPool(2), Conv(n, 2, sigma_b=0.2), Erf(), GlobalAvgPool(), Dense(2)),

@@ -130,7 +130,7 @@ NETS = {
     "1d even window": (Serial(Conv(1, 4), Relu(), Conv(1, 4, 3, "CIRCULAR"), Erf(), *POOLED), (7, 2)),
     "2d valid": (Serial(Conv(1, (2, 3), padding="VALID", sigma_b=0.2), Erf(), Conv(1, (2, 1)), *FLAT), (4, 4, 2)),
     "2d circular strided": (
-        Serial(Conv(1, (3, 2), (1, 2), "CIRCULAR", 1.3), Relu(), Conv(1, (2, 2)), *HEAD),
+        Serial(Conv(1, (3, 2), (1, 2), "CIRCULAR", 1.3), Relu(), Conv(1, (2, 2)), *FLAT),
         (3, 4, 2),
     ),
     "2d global pool": (
@@ -138,7 +138,7 @@ NETS = {
         (3, 4, 2),
     ),
     "2d rates": (
-        Serial(Conv(1, (3, 3), lambda_w=0.4, lambda_b=0.7), Relu(), Conv(1, (2, 2), lambda_w=0.0), *HEAD),
+        Serial(Conv(1, (3, 3), lambda_w=0.4, lambda_b=0.7), Relu(), Conv(1, (2, 2), lambda_w=0.0), *FLAT),
         (3, 3, 2),
     ),
     "3d": (Serial(Conv(1, (2, 1, 3), (1, 1, 2)), Relu(), Conv(1, (1, 2, 2), padding="VALID"), *FLAT), (3, 2, 4, 1)),

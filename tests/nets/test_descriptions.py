@@ -77,7 +77,7 @@ def test_init_and_apply_agree_on_the_shape_and_on_the_key(name, getkey):
     assert out == output_shape(net, shape) == net.apply(params, jr.normal(getkey(), shape)).shape
     assert all(isinstance(n, int) for n in out)
     again, other = net.init(key, shape)[1], net.init(getkey(), shape)[1]
-    assert eqx.tree_equal(params, again) is True or bool(eqx.tree_equal(params, again))
+    assert eqx.tree_equal(params, again)
     moving = [p for p in jax.tree.leaves(params) if jnp.any(p != 0)]
     assert moving
     assert not eqx.tree_equal(params, other)
@@ -151,7 +151,7 @@ def test_wrong_descriptions_are_refused_where_they_are_written():
         (lambda: Conv(3, (3, 3), (2,)), ValueError, "as many strides"),
         (lambda: Conv(3, 3, padding="REFLECT"), ValueError, "'SAME', 'VALID' or 'CIRCULAR'"),
         (lambda: AvgPool((2, 0)), ValueError, "positive integers"),
-        (lambda: LayerNorm(-1.0), ValueError, "epsilon to be a finite number >= 0"),
+        (lambda: LayerNorm(-1.0), ValueError, "epsilon to be a finite number >= "),
         (lambda: nets.Activation(jnp.tanh, (float("inf"),)), ValueError, "finite kinks"),
     ]
     for make, error, message in wrong:
