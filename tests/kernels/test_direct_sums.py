@@ -174,7 +174,11 @@ NETS = {
 }
 
 
-@pytest.mark.parametrize("name", NETS)
+SLOW = ["residual", "layer norm", "1d same", "1d even window", "2d valid", "2d rates", "pool same", "pool twice"]
+SLOW += ["layer norm at sites", "parallel conv"]
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in NETS])
 def test_kernels_agree_with_the_sum_over_sites(name, getkey):
     net, shape = NETS[name]
     x = jr.normal(getkey(), (2, *shape))
