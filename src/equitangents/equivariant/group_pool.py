@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from ..kernels import Kernel, Needs, independent_average, needs, propagate
+from ..kernels import Kernel, Needs, at_sites, independent_average, needs, propagate
 from ..nets import AbstractLayer
 from ..nets.base import Params, Shape, check_shape
 
@@ -41,8 +41,13 @@ class GroupPool(AbstractLayer):
 def _(layer: GroupPool, k: Kernel) -> Kernel:
     _check_sites(k.sites)
     if layer.over == "all":
-        return independent_average(k, jnp.mean, ())
-    return independent_average(k, lambda array: jnp.mean(array, axis=(0, len(k.sites))), k.sites[1:])
+        return independent_average(k, jnp.mean, lambda array: jnp.mean(at_sites(array, k.sites)), ())
+    group = (0, len(k.sites))
+
+    def together(array: Array) -> Array:
+        return jnp.mean(jnp.diagonal(array, axis1=group[0], axis2=group[1]), axis=-1)
+
+    return independent_average(k, lambda array: jnp.mean(array, axis=group), together, k.sites[1:])
 
 
 @needs.register(GroupPool)

@@ -7,6 +7,7 @@ from jax import lax
 from jaxtyping import Array
 
 from ..nets import AbstractActivation
+from ..numerics import dual_by_quadrature
 from .kernel import Kernel, defect_from_covariance, spread, variances_of
 from .propagate import propagate
 
@@ -25,7 +26,6 @@ def dual(layer: AbstractActivation, k11: Array, k22: Array, d: Array) -> Dual:
         k11, k22: variances, not negative.
         d: angle defect in [0, 2]; all three of one shape.
     """
-    from ..numerics import dual_by_quadrature
 
     def phi(z: Array) -> Array:  # a method would be hashed
         return layer.phi(z)

@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, Serial, output_shape
 from ..nets.base import is_known
+from ..numerics import quadrature_error
 from .activations import has_closed_form
 from .inputs import check_inputs, input_covariances, input_variances
 from .kernel import Kernel, Needs
@@ -212,7 +213,5 @@ def _first_variance(layers: tuple[AbstractLayer, ...], x1: object) -> float:
 
 @functools.lru_cache(maxsize=256)
 def _error_of(layer: AbstractActivation, variance: float, x64: bool) -> float:
-    from ..numerics import quadrature_error
-
     with jax.ensure_compile_time_eval():  # a description may be read inside a jitted function
         return float(quadrature_error(lambda z: layer.phi(z), kinks=layer.kinks, variance=variance))

@@ -55,7 +55,7 @@ def _noisy_defect(k11: Array, k22: Array, d: Array, w: Array | float) -> Array:
 @dual.register(Erf)
 def _(layer: Erf, k11: Array, k22: Array, d: Array) -> Dual:
     """Equation (11) of Williams (1996), Computing with infinite networks."""
-    a, b, c = (jnp.asarray(v, d.dtype) for v in (layer.a, layer.b, layer.c))
+    a, b, c = layer.numbers(d)
     w = 2 * b**2
     arcsine = math.pi / 2 - angle_of_defect(_noisy_defect(k11, k22, d, w))
     determinant = 1 + w * (k11 + k22) + w**2 * k11 * k22 * d * (2 - d)
@@ -76,13 +76,13 @@ def _(layer: Gelu, k11: Array, k22: Array, d: Array) -> Dual:
 
 @dual.register(Sin)
 def _(layer: Sin, k11: Array, k22: Array, d: Array) -> Dual:
-    a, b, c = (jnp.asarray(v, d.dtype) for v in (layer.a, layer.b, layer.c))
+    a, b, c = layer.numbers(d)
     return _sine(a, b, c, k11, k22, d)
 
 
 @dual.register(Cos)
 def _(layer: Cos, k11: Array, k22: Array, d: Array) -> Dual:
-    a, b, c = (jnp.asarray(v, d.dtype) for v in (layer.a, layer.b, layer.c))
+    a, b, c = layer.numbers(d)
     return _sine(a, b, c + math.pi / 2, k11, k22, d)
 
 

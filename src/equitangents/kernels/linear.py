@@ -64,12 +64,18 @@ def _scale(v: Array, sites: tuple[int, ...]) -> Array:
     return lax.stop_gradient(jnp.where(largest > 0, largest, 1))
 
 
-def independent_average(k: Kernel, mean: Callable[[Array], Array], sites: tuple[int, ...]) -> Kernel:
+def independent_average(
+    k: Kernel, mean: Callable[[Array], Array], together: Callable[[Array], Array], sites: tuple[int, ...]
+) -> Kernel:
     """Average over windows of sites of each input on its own, as in a pool.
+
+    The defect comes from a subtraction, which loses digits where the averages nearly coincide. There the mean distance
+    of the sites that were averaged, which no distance of averages exceeds, bounds it: equal inputs keep a defect of 0.
 
     Args:
         k: before, with pairs of sites.
         mean: the average of an array over pairs of sites, to one over pairs of the new sites.
+        together: the same with both windows read at one offset, as a convolution does.
         sites: shape of the new sites.
     """
     if k.sites and not k.pairs:
@@ -79,6 +85,9 @@ def independent_average(k: Kernel, mean: Callable[[Array], Array], sites: tuple[
     if not all(kept):
         return Kernel(None, k12, None, None, ntk, sites, k.gaussian)
     k11, k22 = mean(k.k11), mean(k.k22)  # type: ignore[arg-type]
-    after = Kernel(k11, k12, k22, None, ntk, sites)
-    d = defect_from_covariance(spread(k11, k22, after)[0], k12, spread(k11, k22, after)[1])
+    s11, s22 = spread(k11, k22, Kernel(k11, k12, k22, None, ntk, sites))
+    d = defect_from_covariance(s11, k12, s22)
+    if k.d is not None:
+        apart = together(half_distance(*spread(k.k11, k.k22, k), k.d))  # type: ignore[arg-type]
+        d = jnp.minimum(d, defect_from_distance(s11, s22, apart))
     return Kernel(k11, k12, k22, d, ntk, sites, k.gaussian)

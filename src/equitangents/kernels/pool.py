@@ -15,7 +15,7 @@ from .propagate import needs, propagate
 
 @propagate.register(GlobalAvgPool)
 def _(layer: GlobalAvgPool, k: Kernel) -> Kernel:
-    return independent_average(k, jnp.mean, ())
+    return independent_average(k, jnp.mean, lambda array: jnp.mean(at_sites(array, k.sites)), ())
 
 
 @propagate.register(AvgPool)
@@ -31,7 +31,11 @@ def _(layer: AvgPool, k: Kernel) -> Kernel:
         swapped = jnp.moveaxis(over_first(array), range(axes), range(-axes, 0))
         return jnp.moveaxis(over_first(swapped), range(axes), range(-axes, 0))
 
-    return independent_average(k, mean, sites)
+    def together(array: Array) -> Array:
+        padded = pad_sites(pad_sites(array, margins, layer.padding), margins, layer.padding, first=len(k.sites))
+        return window_mean(padded, layer.window, layer.steps, True)
+
+    return independent_average(k, mean, together, sites)
 
 
 @needs.register(GlobalAvgPool)

@@ -85,14 +85,8 @@ class Abs(AbstractActivation):
         return (0.0,)
 
 
-class Erf(AbstractActivation):
-    r"""$\phi(z) = a\,\mathrm{erf}(b z) + c$.
-
-    Attributes:
-        a: height.
-        b: slope of the argument.
-        c: shift.
-    """
+class AbstractScaled(AbstractActivation):
+    """A nonlinearity of three numbers a, b and c, which each subclass explains."""
 
     a: Scalar = 1.0
     b: Scalar = 1.0
@@ -102,8 +96,22 @@ class Erf(AbstractActivation):
         for name in ("a", "b", "c"):
             check_range(self, name)
 
+    def numbers(self, like: Array) -> tuple[Array, Array, Array]:
+        """a, b and c in the precision of `like`."""
+        return jnp.asarray(self.a, like.dtype), jnp.asarray(self.b, like.dtype), jnp.asarray(self.c, like.dtype)
+
+
+class Erf(AbstractScaled):
+    r"""$\phi(z) = a\,\mathrm{erf}(b z) + c$.
+
+    Attributes:
+        a: height.
+        b: slope of the argument.
+        c: shift.
+    """
+
     def phi(self, z: Array) -> Array:
-        a, b, c = (jnp.asarray(v, z.dtype) for v in (self.a, self.b, self.c))
+        a, b, c = self.numbers(z)
         return a * erf(b * z) + c
 
 
@@ -118,7 +126,7 @@ class Gelu(AbstractActivation):
         return z * (1 + erf(z / math.sqrt(2))) / 2
 
 
-class Sin(AbstractActivation):
+class Sin(AbstractScaled):
     r"""$\phi(z) = a \sin(b z + c)$.
 
     Attributes:
@@ -127,20 +135,12 @@ class Sin(AbstractActivation):
         c: phase, in radians.
     """
 
-    a: Scalar = 1.0
-    b: Scalar = 1.0
-    c: Scalar = 0.0
-
-    def __check_init__(self) -> None:
-        for name in ("a", "b", "c"):
-            check_range(self, name)
-
     def phi(self, z: Array) -> Array:
-        a, b, c = (jnp.asarray(v, z.dtype) for v in (self.a, self.b, self.c))
+        a, b, c = self.numbers(z)
         return a * jnp.sin(b * z + c)
 
 
-class Cos(AbstractActivation):
+class Cos(AbstractScaled):
     r"""$\phi(z) = a \cos(b z + c)$.
 
     Attributes:
@@ -149,16 +149,8 @@ class Cos(AbstractActivation):
         c: phase, in radians.
     """
 
-    a: Scalar = 1.0
-    b: Scalar = 1.0
-    c: Scalar = 0.0
-
-    def __check_init__(self) -> None:
-        for name in ("a", "b", "c"):
-            check_range(self, name)
-
     def phi(self, z: Array) -> Array:
-        a, b, c = (jnp.asarray(v, z.dtype) for v in (self.a, self.b, self.c))
+        a, b, c = self.numbers(z)
         return a * jnp.cos(b * z + c)
 
 

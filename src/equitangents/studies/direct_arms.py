@@ -11,10 +11,11 @@ import numpy as np
 
 from ..equivariant import impose
 from .config import KernelRun
-from .kernel_arms import PIECE_ENTRIES, Tiles, assemble, network, solve, span, split_blocks
+from .kernel_arms import PIECE_ENTRIES, Tiles, assemble, network, site_pairs, solve, span, split_blocks
 from .piece import Arrays, Get, Piece
 from .precision import double, matrices
 from .problem import Problem
+from .rows import make_row
 
 SITES_FACTOR = 3  # a pair of sites on the group costs more than one of the plain network
 
@@ -26,8 +27,6 @@ def twin_of(run: KernelRun, problem: Problem):
 
 def direct_tiles(run: KernelRun, problem: Problem) -> tuple[Tiles, list[tuple[int, int]], int]:
     """The tiling, its corners without those of `own`, and the number of tiles in a piece."""
-    from .kernel_arms import site_pairs
-
     items = problem.items(run)
     entries = site_pairs(network(run, problem), items.x_train.shape[1:]) * problem.largest.order**2 * SITES_FACTOR
     side = int(np.clip(np.sqrt(PIECE_ENTRIES / entries / 2), 4, 50))
@@ -106,8 +105,6 @@ def _compare(run, problem: Problem, tiles: Tiles, corners: list, grams: list, pi
 
 def direct_rows(run: KernelRun, problem: Problem, piece: Arrays):
     """Rows of the comparison; `element` says where it comes from."""
-    from .rows import make_row
-
     base = {"arm": "equivariant", "against": "augmented", "model": "kernel", "net": run.name, "seed": -1}
     base |= {"group": problem.largest.name, "n_train": int(piece["n"]), "time": math.inf, "element": "direct"}
     for metric, name in (("gram_agreement", "gram"), ("kernel_agreement", "agreement"), ("output_spread", "spread")):

@@ -6,6 +6,7 @@ the equivariant network is the mean of the blocks over the group. Time belongs t
 and equivariant training run equally fast; the ridge of augmented training is |G| times that of the others.
 """
 
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +14,8 @@ import numpy as np
 
 from ..dynamics import GradientFlow
 from ..equivariant.twin import impose
-from ..nets import AbstractLayer, Flatten, Serial, output_shape
+from ..kernels import Needs, needs
+from ..nets import AbstractLayer, Dense, Flatten, Serial, output_shape
 from ..symmetry import violation_variance
 from .config import EnsembleRun, KernelRun
 from .netfile import parse_net
@@ -73,10 +75,6 @@ def network(run: KernelRun | EnsembleRun, problem: Problem, width: int = 64, out
 
 def with_outputs(net: AbstractLayer, outputs: int) -> AbstractLayer:
     """The same network with its last layer, a Dense, as wide as there are classes."""
-    import dataclasses
-
-    from ..nets import Dense
-
     last = net.layers[-1] if isinstance(net, Serial) else net
     if not isinstance(last, Dense):
         raise ValueError(f"expected a network that ends with Dense(1), got {last!r}; its width is set to the classes.")
@@ -123,8 +121,6 @@ def gram_pieces(run: KernelRun, problem: Problem) -> list[Piece]:
 
 def site_pairs(net: AbstractLayer, shape: tuple[int, ...]) -> int:
     """Roughly the numbers that the kernel of one pair of inputs goes through: those of all its layers."""
-    from ..kernels import Needs, needs
-
     total, layers = 0, net.layers if isinstance(net, Serial) else (net,)
     for i, layer in enumerate(layers):
         sites = int(np.prod(shape[:-1], initial=1))
