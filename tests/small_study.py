@@ -3,7 +3,10 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+WAIT = 300  # seconds
 
 TOML = """
 data = "digits"
@@ -42,18 +45,25 @@ def command(*arguments, **environment):
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": path, "COLUMNS": "200"} | environment,
-        timeout=300,
+        timeout=WAIT,
     )
 
 
 def folder(tmp_path_factory):
-    """The folder of the finished study."""
-    base = tmp_path_factory.getbasetemp() / "small-study"
-    if not base.exists():
+    """The folder of the finished study; the first worker that wants it makes it, the others wait."""
+    base = tmp_path_factory.getbasetemp()
+    base = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "small-study"
+    try:
         base.mkdir()
-        (base / "tiny.toml").write_text(TOML)
-        done = command("study", "--config", base / "tiny.toml", "--out", base / "run")
-        assert done.returncode == 0, done.stderr
-        (base / "stdout").write_text(done.stdout)
-        (base / "stderr").write_text(done.stderr)
+    except FileExistsError:
+        end = time.monotonic() + WAIT
+        while not (base / "stderr").exists():
+            assert time.monotonic() < end, f"expected the study of another worker in {base}, found none after {WAIT} s"
+            time.sleep(0.1)
+        return base / "run"
+    (base / "tiny.toml").write_text(TOML)
+    done = command("study", "--config", base / "tiny.toml", "--out", base / "run")
+    assert done.returncode == 0, done.stderr
+    (base / "stdout").write_text(done.stdout)
+    (base / "stderr").write_text(done.stderr)
     return base / "run"

@@ -171,7 +171,8 @@ def test_random_networks_agree_and_lifting_counts_once(getkey):
 
 
 @pytest.mark.parametrize(
-    ("group", "padding", "width", "networks"), [("C4", "SAME", 64, 100), ("D4", "CIRCULAR", 32, 50)]
+    ("group", "padding", "width", "networks"),
+    [pytest.param("C4", "SAME", 64, 100, marks=pytest.mark.slow), ("D4", "CIRCULAR", 32, 50)],
 )
 def test_random_group_convolutions_agree(group, padding, width, networks, getkey):
     net = Serial(

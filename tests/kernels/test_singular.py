@@ -16,7 +16,7 @@ GENERIC = np.array([[0.3, -0.7, 1.1], [1.0, 0.4, -0.2], [-0.5, 0.8, 0.6], [0.2, 
 SINGULAR = np.array([[0.3, -0.7, 1.1], [-0.3, 0.7, -1.1], [0.0, 0.0, 0.0], [0.6, -1.4, 2.2]])
 # gradients take long to compile, of a quadrature with kinks most; one of each kind is always tested
 SLOW = ["sigmoid", "silu", "softplus", "elu", "user's", "erf shifted", "sin shifted", "cos shifted", "identity"]
-SLOW += ["leaky relu", "sin"]
+SLOW += ["leaky relu", "sin", "cos", "erf", "abs"]
 EVERY = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ACTIVATIONS]
 
 
