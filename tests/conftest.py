@@ -12,6 +12,13 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
 
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled_programs():
+    """Files share few of them, and those of the whole run take gigabytes."""
+    yield
+    jax.clear_caches()
+
+
 @pytest.fixture
 def getkey(request):
     """A source of fresh keys, the same in every run of the same test."""
