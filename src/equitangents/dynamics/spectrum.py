@@ -54,7 +54,7 @@ def _(primals, tangents):
 
 def _gains(clock: AbstractClock, s: Float[Array, " n"]) -> tuple[Float[Array, " n"], Array]:
     """w(s), and which eigenvalues count as zero by now."""
-    eps = jnp.finfo(s.dtype).eps
+    eps = float(jnp.finfo(s.dtype).eps)
     late = jnp.isinf(clock.time()) | (clock.time() * jnp.max(s) * eps**0.5 >= 1)
     zero = late & (s <= s.size * eps * jnp.max(s))
     return jnp.where(zero, 0, clock.gain(s)), zero
@@ -66,7 +66,7 @@ def _divided_differences(clock: AbstractClock, s: Array, gains: Array, zero: Arr
     With p[a, b] the divided difference of p, w[a, b] = -(w(a) + p[a, b]) / b; b is the larger, so little cancels until
     time b is small, where the series takes over.
     """
-    eps = jnp.finfo(s.dtype).eps
+    eps = float(jnp.finfo(s.dtype).eps)
     time = clock.time()
     first, second = s[:, None], s[None, :]
     a, b = jnp.minimum(first, second), jnp.maximum(first, second)

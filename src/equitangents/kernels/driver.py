@@ -213,5 +213,11 @@ def _first_variance(layers: tuple[AbstractLayer, ...], x1: object) -> float:
 
 @functools.lru_cache(maxsize=256)
 def _error_of(layer: AbstractActivation, variance: float, x64: bool) -> float:
-    with jax.ensure_compile_time_eval():  # a description may be read inside a jitted function
-        return float(quadrature_error(lambda z: layer.phi(z), kinks=layer.kinks, variance=variance))
+    def error() -> float:
+        return quadrature_error(lambda z: layer.phi(z), kinks=layer.kinks, variance=variance)
+
+    try:
+        return error()
+    except jax.errors.ConcretizationTypeError:  # a description may be read inside a jitted function
+        with jax.ensure_compile_time_eval():
+            return error()
