@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from equitangents.studies.config import AuditRun, Config, EnsembleRun, KernelRun, read_config
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -46,6 +48,13 @@ def test_code_prints_what_the_readme_says(block):
     assert len(printed) == len(stated(block))
     for got, said in zip(printed, stated(block), strict=True):
         assert_same_print(got, said)
+
+
+def test_the_settings_in_the_chapter_on_studies_are_the_defaults(tmp_path):
+    (text,) = re.findall(r"^```toml\n(.*?)^```$", (ROOT / "docs" / "study.md").read_text("utf-8"), re.M | re.S)
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+    expected = Config(audit=AuditRun(), kernels=(KernelRun(),), ensembles=(EnsembleRun(),))
+    assert read_config(tmp_path / "config.toml") == expected
 
 
 def test_code_of_the_chapters_runs():

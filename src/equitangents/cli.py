@@ -4,7 +4,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -114,7 +114,7 @@ def study(
             complain(f"stopped; what is done is kept in {folder}: give the same command again to continue.")
             raise SystemExit(130) from None
     advice = advise(result)
-    page = write_report(result, folder, command=command_line(data, group, config, net, preset, resize))
+    page = write_report(result, folder)
     save_model(folder / "model", chosen_model(result, advice, folder))
     summary(result, advice, page)
 
@@ -231,17 +231,6 @@ def check_same(settings: Any, folder: Path) -> None:
         )
 
 
-def command_line(
-    data: str | None, group: str | None, config: Path | None, net: Path | None, preset: str | None, resize: int | None
-) -> str:
-    """The command that reproduces a study, for its page."""
-    import shlex
-
-    given = {"group": group, "config": config, "net": net, "preset": preset, "resize": resize}
-    options = [f"--{name} {shlex.quote(str(value))}" for name, value in given.items() if value is not None]
-    return " ".join(["equitangents study", *([shlex.quote(data)] if data else []), *options])
-
-
 def dry(planned: Any, folder: Path) -> None:
     """Prints the pieces by kind, with estimated times where the engine knows them."""
     from rich.console import Console
@@ -250,8 +239,8 @@ def dry(planned: Any, folder: Path) -> None:
     kinds: dict[str, list[Any]] = {}
     for piece in planned.pieces:
         kinds.setdefault(piece.kind, []).append(piece)
-    estimate: Callable[[], dict[str, float]] | None = getattr(planned, "seconds", None)
-    seconds = estimate() if callable(estimate) else {}
+    print("Timing a sample of each kind of work.", file=sys.stderr, flush=True)  # noqa: T201
+    seconds = planned.seconds()
     shown = Table("work", "pieces", "seconds", box=None, pad_edge=False)
     for kind, pieces in kinds.items():
         took = sum(seconds.get(piece.name, math.nan) for piece in pieces)
@@ -396,7 +385,8 @@ def message(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "expected the study to fit into memory, got too little; use fewer or smaller inputs."
     if hasattr(error, "format_message"):  # an option or argument that typer refused
-        return f"{error.format_message()} Try equitangents --help."
+        context = getattr(error, "ctx", None)
+        return f"{error.format_message()} Try {context.command_path if context else 'equitangents'} --help."
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}."
     text = " ".join(str(error).split())

@@ -60,10 +60,10 @@ def test_half_the_width_keeps_the_parameters_of_hidden_layers_under_four_rotatio
 
 BAD = {
     "no head": (Serial(Conv(4, (3, 3)), Relu(), GlobalAvgPool()), "ends with Dense"),
-    "pool inside": (Serial(Conv(4, (3, 3)), AvgPool((2, 2)), GlobalAvgPool(), Dense(1)), "no twin of AvgPool"),
+    "pool inside": (Serial(Conv(4, (3, 3)), AvgPool((2, 2)), GlobalAvgPool(), Dense(1)), "one last Dense, got AvgPool"),
     "nonlinear head": (
         Serial(Conv(4, (3, 3)), GlobalAvgPool(), Dense(4), Relu(), Dense(1)),
-        "no twin of GlobalAvgPool",
+        "one last Dense, got GlobalAvgPool",
     ),
     "no hidden layer": (Serial(Flatten(), Dense(1)), "no hidden Dense"),
 }

@@ -11,6 +11,11 @@ def test_what_a_description_prints_is_read_back():
     assert parse_net(repr(net)) == net
 
 
+def test_a_file_may_have_lines_and_comments(tmp_path):
+    (tmp_path / "net.txt").write_text("# mine\nSerial(\n  Flatten(),  # to a vector\n  Dense(2 * W),\n)\n")
+    assert read_net(tmp_path / "net.txt") == "Serial(Flatten(), Dense(2 * W))"
+
+
 def test_a_width_may_be_left_open():
     assert parse_net("Serial(Flatten(), Dense(2 * W), Relu(), Dense(1))", W=8).layers[1].width == 16
 

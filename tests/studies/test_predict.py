@@ -99,5 +99,7 @@ def test_inputs_of_another_shape_are_refused(model):
         predict(model, np.zeros((3, 4)))
     with pytest.raises(ValueError, match="expected inputs of shape"):
         predict(model, np.zeros((3, 2, 2, 3)))
+    with pytest.raises(ValueError, match="images of 2 x 2, as the model was trained on, got 4 x 4"):
+        predict(model, np.zeros((3, 4, 4, 1)))
     with pytest.raises(ValueError, match="finite"):
         predict(model, np.full((3, 2, 2, 1), np.nan))

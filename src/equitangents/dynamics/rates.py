@@ -33,8 +33,8 @@ def max_learning_rate(
     >>> float(max_learning_rate(jnp.diag(jnp.array([4.0, 1.0])), loss="sum"))
     0.5
     """
-    check_loss(loss)
     ntk = check_gram("NTK", ntk_train)
+    check_loss(loss)
     check_number("momentum", momentum)
     check_number("ridge", ridge)
     if (m := concrete(momentum)) is not None and m >= 1:

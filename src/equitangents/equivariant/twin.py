@@ -106,7 +106,8 @@ def _pointwise(layer: AbstractLayer) -> AbstractLayer:
     if isinstance(layer, AbstractActivation):
         return layer
     raise ValueError(
-        f"impose knows no twin of {layer!r}; expected Conv, Dense, nonlinearities, GlobalAvgPool or Flatten, Dense."
+        "impose expected Conv, Dense and nonlinearities, then GlobalAvgPool or Flatten, then one last Dense, got "
+        f"{layer!r} before that end; leave it out."
     )
 
 

@@ -22,7 +22,7 @@ from .compare import (
     undecided_on,
     winners,
 )
-from .findings import agreement, catching_up, classes_lost, impose_or_augment, members_needed, same_predictor
+from .findings import agreement, catching_up, classes_lost, impose_or, members_needed, same_predictor
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def advise(result: Any) -> Advice:
     """The advice that a result supports; "undecided" where its intervals do not tell.
 
     The arms compared are fixed beforehand: the group-convolutional network against the plain one. The model and net are
-    those that err least on inputs as in the data, at their largest training set; as the same test items choose them and
-    give the intervals, the cost of the symmetry is biased upwards, and the page says so.
+    those whose better arm errs least, at their largest training set, summed over both kinds of input; the same test
+    items choose them and give the intervals, and the page says so.
     """
     rows = Rows(result)
     group = study_group(rows)
@@ -89,7 +89,8 @@ def advise(result: Any) -> Advice:
                 None,
                 (
                     agreement(rows, family),
-                    impose_or_augment(here),
+                    impose_or(here, "augmented", "Impose or augment", "augmenting"),
+                    impose_or(here, "averaged", "Impose or average", "averaging the plain network over the orbit"),
                     catching_up(rows),
                     classes_lost(rows, group, confused),
                     members_needed(result),

@@ -96,7 +96,10 @@ def settled_size(here: Rows) -> int:
 
 
 def winners(rows: Rows) -> tuple[Winner, ...]:
-    """The arm that errs least for each model, net and orientation, with those it cannot be told from."""
+    """The arm that errs least for each model, net and orientation, with those it cannot be told from.
+
+    Of arms with equal errors it is the equivariant one, which needs no ensemble.
+    """
     out = []
     for family in rows.families():
         here = of_family(rows, family)
@@ -105,7 +108,7 @@ def winners(rows: Rows) -> tuple[Winner, ...]:
             best = {arm: settled(errors.where(arm=arm)) for arm in errors.unique("arm")}
             if not best:
                 continue
-            arm = min(best, key=lambda name: (best[name].one("value"), name))
+            arm = min(best, key=lambda name: (best[name].one("value"), name != "equivariant", name))
             row = next(iter(best[arm]))
             found = {other: difference(here, other, arm, inputs) for other in best if other != arm}
             ties = tuple(sorted(other for other, d in found.items() if d is not None and d.sign == 0))

@@ -153,7 +153,7 @@ def preset_config(name: str, **given: Any) -> Config:
     from .presets import make_preset
 
     if name not in PRESETS:
-        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}{_near(name, PRESETS)}.")
+        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}{_near(name, PRESETS)}")
     return make_preset(name, **given)
 
 
@@ -212,7 +212,7 @@ def _check_run(where: str, run: KernelRun | EnsembleRun) -> None:
         raise ValueError(f"{where}: expected at least one arm, got none; choose from {', '.join(ARMS)}.")
     for arm in run.arms:
         if arm not in ARMS:
-            raise ValueError(f"{where}: expected arms among {', '.join(ARMS)}, got {arm!r}{_near(arm, ARMS)}.")
+            raise ValueError(f"{where}: expected arms among {', '.join(ARMS)}, got {arm!r}{_near(arm, ARMS)}")
     if "averaged" in run.arms and "plain" not in run.arms:
         raise ValueError(f"{where}: expected the arm 'plain' beside 'averaged', which averages it; add it.")
     if isinstance(run, KernelRun):
@@ -261,7 +261,7 @@ def _build(cls: type, table: Any, where: str) -> Any:
     hints = typing.get_type_hints(cls)
     for key in table:
         if key not in hints:
-            raise ValueError(f"{where}: expected one of {', '.join(hints)}, got {key!r}{_near(key, tuple(hints))}.")
+            raise ValueError(f"{where}: expected one of {', '.join(hints)}, got {key!r}{_near(key, tuple(hints))}")
     return cls(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()})
 
 
@@ -313,7 +313,7 @@ def _literal(value: Any) -> str:
 
 def _near(word: str, known: tuple[str, ...]) -> str:
     close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else "; check the spelling"
+    return f"; did you mean {close[0]!r}?" if close else "; check the spelling."
 
 
 def _reason(error: BaseException) -> str:

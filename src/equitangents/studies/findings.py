@@ -42,20 +42,21 @@ def agreement(rows: Rows, family: tuple[str, str]) -> str:
     return f"How far it holds: the numbers above are of {label(family)}; the same sign was resolved {same_sign}."
 
 
-def impose_or_augment(here: Rows) -> str:
-    """Imposing against augmenting at the headline setting, with the ratio of training costs where it is known."""
-    parts = []
+def impose_or(here: Rows, arm: str, lead: str, other: str) -> str:
+    """Imposing against another arm at the headline setting."""
+    parts, equal = [], []
     for side in SIDES:
-        d = difference(here, "equivariant", "augmented", side)
+        d = difference(here, "equivariant", arm, side)
         if d is not None and d.sign:
-            parts.append(f"{effect(d, side, 'imposing')} against augmenting")
+            parts.append(f"{effect(d, side, 'imposing')} against {other}")
+        elif d is not None and abs(d.value) < 1e-12 and abs(d.high - d.low) < 1e-12:
+            equal.append(SIDES[side])
         elif d is not None:
-            exact = abs(d.value) < 1e-12 and abs(d.high - d.low) < 1e-12
-            number = "the same test errors" if exact else f"{signed(d.value)} points {interval(d)}"
-            parts.append(f"on {SIDES[side]} imposing and augmenting were not told apart ({number})")
-    if not parts:
-        return ""
-    return f"Impose or augment: {'; '.join(parts)}."
+            told = f"({signed(d.value)} points {interval(d)})"
+            parts.append(f"on {SIDES[side]} imposing and {other} were not told apart {told}")
+    if equal:
+        parts.append(f"imposing and {other} make the same test errors on {listed(equal)}")
+    return f"{lead}: {'; '.join(parts)}." if parts else ""
 
 
 def catching_up(rows: Rows) -> str:
@@ -116,7 +117,7 @@ def members_needed(result: Any) -> str:
     order = group_order(group) or "all"
     same, _ = measured(result, "orbit_same_prediction")
     parts = []
-    for side, words in (("canonical", "canonical"), ("off-manifold", "off-manifold")):
+    for side, words in (("canonical", SIDES["canonical"]), ("off-manifold", "off-manifold inputs")):
         row = next(iter(deviation.where(arm="augmented", inputs=side).largest("members")), None)
         if row is None:
             continue
@@ -124,7 +125,7 @@ def members_needed(result: Any) -> str:
         osp = same.where(arm="augmented", inputs=side).largest("members")
         seen = f"{osp.one('value'):.2f} of {order} copies get the same label" if len(osp) else "unknown"
         at = f"measured at {row['members']}: {row['value']:.3g}, {seen}"
-        parts.append(f"about {members:,} on {words} inputs ({at})")
+        parts.append(f"about {members:,} on {words} ({at})")
     if not parts:
         return ""
     return (

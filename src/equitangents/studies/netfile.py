@@ -48,7 +48,7 @@ def read_net(path: str | Path) -> str:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise ValueError(f"expected a readable file with a description, got {str(path)!r}: {reason}.") from None
     parse_net(text, W=16)
-    return " ".join(text.split())
+    return ast.unparse(ast.parse(text.strip(), mode="eval"))  # on one line, without comments
 
 
 def parse_net(text: str, **names: int) -> AbstractLayer:

@@ -147,6 +147,9 @@ def prepare(model: Model, x: np.ndarray) -> np.ndarray:
     if not np.isfinite(x).all():
         raise ValueError("expected finite inputs, got NaN or infinity; remove or repair those examples.")
     x = x.astype(np.float32)
+    if dims == 4 and not model.resize and not model.size and x.shape[1:3] != model.shape[:2]:
+        sides, got = (f"{a} x {b}" for a, b in (model.shape[:2], x.shape[1:3]))
+        raise ValueError(f"expected images of {sides}, as the model was trained on, got {got}; pass such images.")
     if model.resize:
         x = resize_images(x, model.resize)
     x = _reduced(x, model.size or (model.shape[0] if dims == 4 and x.shape[1] == x.shape[2] else 0))

@@ -66,13 +66,12 @@ FIGURES = (  # name, function, what a reader should look for
 )
 
 
-def write_report(result: Any, folder: str | Path, *, command: str = "") -> Path:
+def write_report(result: Any, folder: str | Path) -> Path:
     """Writes `report.html` and `figures/*` into the folder of a study, each whole or not at all.
 
     Args:
         result: of the study.
         folder: of the study.
-        command: what reproduces the run; made from the configuration if empty.
 
     Returns:
         The path of the page.
@@ -90,11 +89,11 @@ def write_report(result: Any, folder: str | Path, *, command: str = "") -> Path:
         drawn.append((name, "", why) if why else (name, plots.to_inline(figure, name, caption), caption))
     page = folder / "report.html"
     with whole_file(page) as file:
-        file.write(render(result, drawn, command).encode())
+        file.write(render(result, drawn).encode())
     return page
 
 
-def render(result: Any, drawn: list[tuple[str, str, str]], command: str = "") -> str:
+def render(result: Any, drawn: list[tuple[str, str, str]]) -> str:
     """The page as text. `drawn` holds (name, inline SVG, caption) of figures."""
     import jinja2
     from markupsafe import Markup
@@ -117,7 +116,7 @@ def render(result: Any, drawn: list[tuple[str, str, str]], command: str = "") ->
         tables=tables(result, advice),
         measured=how_measured(result),
         limits=limits(result, advice),
-        command=command or reproduce(config),
+        reproduce=reproduce(config),
         toml=to_toml(config),
         citations=CITATIONS,
         source=SOURCES.get(config.data, "given by the user."),

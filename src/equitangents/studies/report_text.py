@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from .. import __version__
 from ..plots.rows import Rows
 from .advice import Advice
 from .compare import listed, merged, quoted
@@ -97,8 +98,13 @@ def how_measured(result: Any) -> list[str]:
         )
     out.append(
         f"Intervals hold 95 %: differences between arms are bootstrapped over the same test items ({c.resamples} "
-        "resamples). They cover the choice of test items, not that of the training set."
+        "resamples). They cover the choice of test items, not that of the training set or of the initial weights."
     )
+    if any(len(run.seeds) > 1 or len(run.widths) > 1 for run in c.ensembles):
+        out.append(
+            "Tables and figures of ensembles show the first seed, and the largest width unless they name another; all "
+            "seeds and widths are in results.parquet."
+        )
     return out
 
 
@@ -113,8 +119,9 @@ def limits(result: Any, advice: Advice) -> list[str]:
         "Squared loss and gradient descent without momentum or weight decay, as the theory has it; no learning rate "
         "was tuned for any arm, and no other augmentation was used.",
         "Kernel and ensembles are equal in the limit of infinite width; at the widths here they need not be.",
-        "The networks that the advice quotes are those of least error on the same test items that give its intervals: "
-        "a lucky least error makes the cost of the symmetry look larger than it is, which the intervals do not cover.",
+        "The network that the advice quotes is the one whose better arm errs least, inputs as in the data and randomly "
+        "oriented ones together, on the same test items that give its intervals, which do not cover this choice. "
+        "Networks are compared at their own largest training sets, and on their own test items.",
     ]
     if seeds == 1:
         out.append("One seed of initial weights: intervals do not cover the choice of ensemble.")
@@ -126,7 +133,6 @@ def limits(result: Any, advice: Advice) -> list[str]:
 
 
 def reproduce(config: Any) -> str:
-    """The command that runs the same study from the configuration beside the page."""
-    import shlex
-
-    return f"equitangents study {shlex.quote(config.data)} --group {shlex.quote(config.group)} --config config.toml"
+    """What runs the same study, given the configuration beside the page."""
+    place = "" if config.data in SOURCES else f" Start it where {config.data} is; the data are not part of this folder."
+    return f"With config.toml from the folder of this page and equitangents {__version__}.{place}"

@@ -169,14 +169,17 @@ def _do(planned: Plan, store: Store, progress: Progress | None) -> list[Row]:
 
 
 def _remaining(left: list[Piece], seconds: dict[str, list[tuple[float, float]]]) -> float:
-    """Seconds for the pieces that are left, from those of their kind; nan if a kind is unknown."""
-    total = 0.0
+    """Seconds for the pieces that are left, from those of their kind; a kind not yet seen is as long as others are."""
+    if not seconds:
+        return math.nan
+    usual, total = float(np.mean([wall for done in seconds.values() for _, wall in done[-3:]])), 0.0
     for piece in left:
         known = seconds.get(piece.kind)
-        if not known:
-            return math.nan
-        amounts, walls = np.array(known[-3:]).T
-        total += piece.amount * walls.sum() / amounts.sum()
+        if known:
+            amounts, walls = np.array(known[-3:]).T
+            total += piece.amount * walls.sum() / amounts.sum()
+        else:
+            total += usual
     return float(total)
 
 
