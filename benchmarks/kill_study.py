@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-COMMAND = [sys.executable, "-m", "equitangents.cli", "study"]
+COMMAND = [sys.executable, "-m", "equitangents", "study"]
 
 
 def start(arguments: list[str], out: Path) -> subprocess.Popen:

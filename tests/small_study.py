@@ -41,7 +41,7 @@ def command(*arguments, **environment):
     src = str(Path(__file__).parent.parent / "src")
     path = os.pathsep.join(filter(None, (src, os.environ.get("PYTHONPATH"))))
     return subprocess.run(
-        [sys.executable, "-c", "from equitangents.cli import main; main()", *map(str, arguments)],
+        [sys.executable, "-m", "equitangents", *map(str, arguments)],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": path, "COLUMNS": "200"} | environment,
