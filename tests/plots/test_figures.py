@@ -9,6 +9,7 @@ import pytest
 
 import synthetic
 from equitangents import plots
+from equitangents.plots.cost import same_kernels
 from equitangents.plots.rows import Rows, group_order, of_group
 from equitangents.studies.result import Result
 
@@ -49,6 +50,14 @@ def test_a_figure_is_the_same_svg_each_time_without_a_date(draw, result):
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
 def test_a_figure_of_nothing_says_why(draw, empty):
     assert plots.why_empty(draw(empty)).endswith(".")
+
+
+def test_costs_are_drawn_beside_the_limit_of_the_same_network():
+    """Another network at infinite width may err less, but it is not where these ensembles go."""
+    rows = {"model": ["kernel"] * 3 + ["ensemble"], "net": ["other", "same", "same", "same"]}
+    rows |= {"n_train": [20, 20, 10, 20], "time": [np.inf, np.inf, np.inf, 5.0], "value": [0.01, 0.05, 0.2, 0.06]}
+    errors = Rows(rows)
+    assert same_kernels(errors, errors.where(model="ensemble"))["value"].tolist() == [0.05]
 
 
 @pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)

@@ -15,10 +15,10 @@ TITLE = "Test error against the cost of training"
 
 @styled
 def accuracy_against_cost(result: Any) -> Figure:
-    """Test error against FLOPs of training: finite ensembles as points for each arm, a kernel predictor as lines.
+    """Test error against FLOPs of training: finite ensembles as points for each arm, kernel predictors as lines.
 
     At the largest training set and the last training time; one panel for each orientation of the test images. Points
-    are ensembles of every width and number of members; the lines are the predictors at infinite width of one net.
+    are ensembles of every width and number of members; the lines are the same networks at infinite width.
     """
     rows = of_group(Rows(result), study_group(Rows(result)))
     errors = rows.where(metric="error")
@@ -27,7 +27,7 @@ def accuracy_against_cost(result: Any) -> Figure:
     shown = [name for name in ("canonical", "rotated") if len(ensembles.where(inputs=name))]
     if not shown:
         return nothing(TITLE, "No ensemble was trained.")
-    kernel = best_kernel(errors, ensembles.one("n_train"))
+    kernel = same_kernels(errors, ensembles)
     figure, axes = panels(1, len(shown), 3.7, TITLE, sharey=True)
     for panel, inputs in zip(axes[0], shown, strict=True):
         for arm, look in ARMS.items():
@@ -50,13 +50,10 @@ def accuracy_against_cost(result: Any) -> Figure:
     return figure
 
 
-def best_kernel(errors: Rows, n_train: int) -> Rows:
-    """Errors at the last time of the net that errs least, on as many training images as the ensembles if it can be."""
-    kernels = errors.where(model="kernel")
-    same = kernels.where(n_train=n_train)
-    kernels = (same if len(same) else kernels.largest("n_train")).largest("time")
-    best = kernels.keep(np.argsort(kernels["value"], kind="stable")[:1])
-    return kernels.where(net=best.one("net"))
+def same_kernels(errors: Rows, ensembles: Rows) -> Rows:
+    """Errors at the last time of the networks of the ensembles at infinite width, on as many training images."""
+    same = errors.where(model="kernel", net=ensembles.unique("net"), n_train=ensembles.unique("n_train"))
+    return same.largest("time")
 
 
 def priced(errors: Rows, rows: Rows) -> Rows:

@@ -16,7 +16,7 @@ FIGURES = (  # name, function, what a reader should look for
         plots.accuracy_against_cost,
         "Test error of finite ensembles against the FLOPs that their training took; lower left is better. Each point "
         "is an ensemble of some width (filled: the largest) and number of members, on the largest training set. "
-        "Dashed lines: predictors at infinite width. Bands: 95 % intervals.",
+        "Dashed lines: the same network at infinite width, trained to the end. Bands: 95 % intervals.",
     ),
     (
         "error-against-training-size",
