@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .rows import Rows, group_order, of_group, study_group
-from .style import ARMS, GREY, INPUTS, curve, decades, legend, nothing, panels, styled, ticks_at
+from .style import ARMS, GREY, INPUTS, curve, decades, legend, nothing, panels, powers_of_ten, styled, ticks_at
 
 SEEN = ("canonical", "rotated", "off-manifold")
 
@@ -85,7 +85,7 @@ def equivariance_against_time(result: Any) -> Figure:
             panel.set(xscale="log")
         column[0].set(title=INPUTS[inputs])
         column[1].set(yscale="log", xlabel="training time, learning rate x steps")
-        ticks_at(column[1].xaxis, [t for t in same.unique("time") if t > 0])
+        ticks_at(column[1].xaxis, powers_of_ten([t for t in same.unique("time") if t > 0]))
         order = group_order(group)
         if order:
             column[0].set_ylim(1, order * 1.03)

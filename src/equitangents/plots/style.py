@@ -158,6 +158,18 @@ def ticks_at(axis: Any, values: Any) -> None:
     axis.set_minor_locator(FixedLocator([]))
 
 
+def powers_of_ten(values: list[float]) -> list[float]:
+    """Those between the least and the largest value; the values themselves if there are fewer than two.
+
+    >>> powers_of_ten([6.0, 70.0, 1765.0])
+    [10.0, 100.0, 1000.0]
+    """
+    if not values:
+        return []
+    inside = [10.0**e for e in range(math.ceil(math.log10(min(values))), math.floor(math.log10(max(values))) + 1)]
+    return inside if len(inside) > 1 else values
+
+
 def nothing(title: str, why: str) -> Figure:
     """A figure that says why it is empty; `why_empty` tells it from others."""
     figure, axes = panels(1, 1, 1.2, title)

@@ -17,6 +17,8 @@ CITATIONS = (
 )
 
 
+RELIABLE = 0.8  # accuracy of the audit's classifier from which its silence says something
+
 SOURCES = {
     "digits": "E. Alpaydin, C. Kaynak: Optical recognition of handwritten digits, UCI (1998), doi:10.24432/C50P49; the "
     "test part, as scikit-learn ships it.",
@@ -44,6 +46,10 @@ def audit_sentences(result: Any, advice: Advice) -> list[str]:
         )
     elif len(rows.where(metric="audit_label")):
         said.append(f"No class was found that {group} turns into another one.")
+    accuracy = rows.where(metric="audit_accuracy", group=group).one("value")
+    if accuracy is not None:
+        weak = "; one that errs so often finds only strong confusions" if accuracy < RELIABLE else ""
+        said.append(f"The classifier that judges this is right for {100 * accuracy:.0f} % of inputs as they are{weak}.")
     law = rows.where(metric="audit_law_p", group=group)
     law = law.keep(law["true"] != "")
     if len(law):
