@@ -8,7 +8,9 @@ from equitangents.plots.classes import best_family
 from equitangents.plots.rows import Rows
 from equitangents.studies.advice import advise, decide
 from equitangents.studies.compare import Difference
-from equitangents.studies.findings import needed
+from equitangents.studies.findings import needed, training_left
+from equitangents.studies.report_table import tables
+from equitangents.studies.result import Result
 
 EQUAL = dict.fromkeys(synthetic.ARMS, 0.06)
 HOLDS = {"plain": 0.10, "augmented": 0.06, "averaged": 0.06, "equivariant": 0.04}
@@ -113,6 +115,31 @@ def test_the_network_quoted_is_the_one_that_does_best_on_both_kinds_of_input():
                 column.append(entry)
     ones = {name: np.ones(8) for name in ("n_train", "width", "members", "seed", "time")}
     assert best_family(Rows(columns | ones)) == ("kernel", "fit")
+
+
+def test_training_that_stopped_early_is_told_from_the_same_network_at_infinite_width():
+    early = [("kernel", 5.0, 0.30), ("kernel", np.inf, 0.20), ("ensemble", 1.0, 0.5), ("ensemble", 5.0, 0.32)]
+    columns = {
+        "model": [row[0] for row in early],
+        "time": [row[1] for row in early],
+        "value": [row[2] for row in early],
+    }
+    same = {"metric": "error", "inputs": "canonical", "net": "cnn", "arm": "augmented", "n_train": 10}
+    rows = Rows(columns | {name: [value] * 4 for name, value in same.items()})
+    assert "cnn ensembles, augmented: 30.0 % then, 20.0 % in the end" in training_left(rows)
+    assert training_left(rows.where(model="ensemble")) == ""
+
+
+def test_arms_of_a_table_have_one_size():
+    """An arm that was not evaluated on the largest training set is left out, not shown at a smaller one."""
+    result = synthetic.study()
+    columns = result.columns
+    drop = (columns["model"] == "kernel") & (columns["arm"] == "augmented") & (columns["n_train"] == 320)
+    smaller = Result(result.config, {name: column[~drop] for name, column in columns.items()}, result.timings)
+    advice = advise(smaller)
+    _, _, lines = next(table for table in tables(smaller, advice) if "infinite width" in table[0])
+    assert "augmented" not in [line.arm for line in lines] and len(lines) == 3
+    assert all("augmented" not in (w.arm, *w.ties) for w in advice.winners if w.model == "kernel")
 
 
 def test_a_path_as_data_gives_its_last_part():

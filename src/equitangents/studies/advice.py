@@ -22,7 +22,7 @@ from .compare import (
     undecided_on,
     winners,
 )
-from .findings import agreement, catching_up, classes_lost, impose_or, members_needed, same_predictor
+from .findings import agreement, catching_up, classes_lost, impose_or, members_needed, same_predictor, training_left
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,7 @@ def advise(result: Any) -> Advice:
                     impose_or(here, "augmented", "Impose or augment", "augmenting"),
                     impose_or(here, "averaged", "Impose or average", "averaging the plain network over the orbit"),
                     catching_up(rows),
+                    training_left(rows),
                     classes_lost(rows, group, confused),
                     members_needed(result),
                     same_predictor(rows),

@@ -104,7 +104,7 @@ def winners(rows: Rows) -> tuple[Winner, ...]:
     for family in rows.families():
         here = of_family(rows, family)
         for inputs in SIDES:
-            errors = here.where(metric="error", inputs=inputs)
+            errors = here.where(metric="error", inputs=inputs).largest("n_train")
             best = {arm: settled(errors.where(arm=arm)) for arm in errors.unique("arm")}
             if not best:
                 continue

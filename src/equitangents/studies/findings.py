@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from ..plots.ensembles import measured
 from ..plots.learning import of_family
 from ..plots.rows import Rows, group_order
@@ -16,10 +18,13 @@ from .compare import (
     label,
     listed,
     merged,
+    points,
     quoted,
+    settled_size,
     signed,
 )
 
+EARLY = 0.02  # of error that training to the end would still save
 WANTED_DEVIATION = 0.05  # of the mean prediction over an orbit, where the targets of two classes differ by 1
 
 
@@ -56,7 +61,33 @@ def impose_or(here: Rows, arm: str, lead: str, other: str) -> str:
             parts.append(f"on {SIDES[side]} imposing and {other} were not told apart {told}")
     if equal:
         parts.append(f"imposing and {other} make the same test errors on {listed(equal)}")
-    return f"{lead}: {'; '.join(parts)}." if parts else ""
+    n = settled_size(here.where(arm=arm))
+    at = f" (with {n:,} training examples)" if n < settled_size(here) else ""
+    return f"{lead}: {'; '.join(parts)}{at}." if parts else ""
+
+
+def training_left(rows: Rows) -> str:
+    """Ensembles whose training stopped early: the same networks at infinite width, then and after training for ever."""
+    parts = []
+    for family in rows.families():
+        if family[0] != "ensemble":
+            continue
+        errors = rows.where(metric="error", inputs="canonical", net=family[1])
+        stop = errors.where(model="ensemble").largest("n_train")
+        kernel = errors.where(model="kernel", n_train=stop.unique("n_train"))
+        for arm in ("plain", "augmented", "equivariant"):
+            mine = kernel.where(arm=arm)
+            then = mine.keep(np.isclose(mine["time"], stop.largest("time").one("time", math.inf), rtol=1e-3))
+            last = mine.where(time=math.inf)
+            if len(then) and len(last) and then.one("value") - last.one("value") > EARLY:
+                told = f"{points(then.one('value'))} % then, {points(last.one('value'))} % in the end"
+                parts.append(f"{label(family)}, {arm}: {told}")
+    if not parts:
+        return ""
+    return (
+        "Training not at its end: where the training of ensembles stopped, the same networks at infinite width err, on "
+        f"{SIDES['canonical']}, {'; '.join(parts)}. More steps bring these arms closer to their end."
+    )
 
 
 def catching_up(rows: Rows) -> str:

@@ -10,6 +10,7 @@ from ..plots.learning import of_family
 from ..plots.rows import Rows, of_group
 from ..plots.style import ARMS
 from .advice import Advice
+from .compare import settled_size
 
 HEADS = (
     "error, as in the data",
@@ -41,6 +42,7 @@ def tables(result: Any, advice: Advice) -> list[tuple[str, tuple[str, ...], list
         of = of_group(rows, group)
         for family in of.families():
             here = of_family(of, family)
+            here = here.where(n_train=settled_size(here))  # arms that were not evaluated there are left out
             seconds = cpu_seconds(result, family)
             lines = []
             for arm, look in ARMS.items():

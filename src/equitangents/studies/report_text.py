@@ -94,6 +94,12 @@ def how_measured(result: Any) -> list[str]:
             f"{run.ridge:g} of the kernel's mean diagonal, {listed([f'{n:,}' for n in run.train_sizes])} training and "
             f"{run.test:,} test items."
         )
+    if any({"augmented", "equivariant"} <= set(run.arms) for run in c.kernels):
+        most = listed([f"{n:,}" for n in sorted({run.explicit for run in c.kernels})])
+        out.append(
+            f"Augmented kernel predictors are solved on all transformed copies where these are at most {most}; for "
+            "more no row is shown, as in the mean they are the equivariant predictors."
+        )
     for run in c.ensembles:
         at = f" on inputs of side {run.size}" if run.size else ""
         out.append(
