@@ -18,12 +18,8 @@ def rows(text):
 SHOWN = rows((ROOT / "docs" / "support.md").read_text(encoding="utf-8"))
 
 
-SLOW = [
-    "Elu",
-    "Sigmoid",
-    "Silu",
-    "Softplus",
-]  # compiling a quadrature takes long; Tanh and Activation are always tested
+# compiling a quadrature takes long; Tanh and Activation are always tested
+SLOW = ["Elu", "Sigmoid", "Silu", "Softplus"]
 
 
 @pytest.mark.parametrize("analysis", ANALYSES)

@@ -342,6 +342,7 @@ def duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
+    """One line on the standard output."""
     typer.echo(text)
 
 

@@ -150,7 +150,7 @@ def test_wrong_descriptions_are_refused_where_they_are_written():
         (lambda: Conv(3, (3, 3), (2,)), ValueError, "as many strides"),
         (lambda: Conv(3, 3, padding="REFLECT"), ValueError, "'SAME', 'VALID' or 'CIRCULAR'"),
         (lambda: AvgPool((2, 0)), ValueError, "positive integers"),
-        (lambda: LayerNorm(-1.0), ValueError, "epsilon to be a finite number >= "),
+        (lambda: LayerNorm(-1.0), ValueError, "epsilon to be a finite number >= 1e-30"),
         (lambda: nets.Activation(jnp.tanh, (float("inf"),)), ValueError, "finite kinks"),
     ]
     for make, error, message in wrong:

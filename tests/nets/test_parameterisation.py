@@ -68,6 +68,7 @@ def test_plain_gradient_steps_move_weights_by_their_rates(kind, getkey):
         residual = outputs(params) - target
         (w0, b0), (w1, b1) = (weights_of(layer, p, shape) for p in (params, moved))
         np.testing.assert_allclose((b1 - b0).ravel(), -1e-3 * rate_b * jnp.sum(residual), rtol=1e-9, atol=1e-14)
+        # weights are read off from outputs less biases, to rounding
         assert np.allclose(w1, w0, rtol=0, atol=1e-14) == (rate_w == 0)
         change = outputs(moved) - outputs(params)
         jacobian = kernel_of_linear(layer, x, rate_w, rate_b, shape)

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from ..kernels import Kernel, Needs, at_sites, independent_average, needs, propagate
+from ..kernels import Kernel, Needs, global_average, independent_average, needs, propagate
 from ..nets import AbstractLayer
 from ..nets.base import Params, Shape, check_shape
 
@@ -41,7 +41,7 @@ class GroupPool(AbstractLayer):
 def _(layer: GroupPool, k: Kernel) -> Kernel:
     _check_sites(k.sites)
     if layer.over == "all":
-        return independent_average(k, jnp.mean, lambda array: jnp.mean(at_sites(array, k.sites)), ())
+        return global_average(k)
     group = (0, len(k.sites))
 
     def together(array: Array) -> Array:

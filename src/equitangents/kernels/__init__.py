@@ -14,8 +14,8 @@ from .driver import ntk as ntk
 from .empirical import empirical_ntk as empirical_ntk
 from .kernel import Kernel as Kernel
 from .kernel import Needs as Needs
-from .kernel import at_sites as at_sites
 from .linear import apply_weights as apply_weights
+from .linear import global_average as global_average
 from .linear import independent_average as independent_average
 from .linear import joint_average as joint_average
 from .monte_carlo import MonteCarlo as MonteCarlo

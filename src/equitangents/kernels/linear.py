@@ -64,6 +64,11 @@ def _scale(v: Array, sites: tuple[int, ...]) -> Array:
     return lax.stop_gradient(jnp.where(largest > 0, largest, 1))
 
 
+def global_average(k: Kernel) -> Kernel:
+    """Average over all sites of each input on its own: `independent_average` with one window, the whole."""
+    return independent_average(k, jnp.mean, lambda array: jnp.mean(at_sites(array, k.sites)), ())
+
+
 def independent_average(
     k: Kernel, mean: Callable[[Array], Array], together: Callable[[Array], Array], sites: tuple[int, ...]
 ) -> Kernel:

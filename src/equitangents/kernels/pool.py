@@ -9,13 +9,13 @@ from ..nets import AvgPool, Flatten, GlobalAvgPool
 from ..nets.window import pad_sites, window_margins, window_output
 from .conv import window_mean
 from .kernel import Kernel, Needs, at_sites, diagonal
-from .linear import independent_average, joint_average
+from .linear import global_average, independent_average, joint_average
 from .propagate import needs, propagate
 
 
 @propagate.register(GlobalAvgPool)
 def _(layer: GlobalAvgPool, k: Kernel) -> Kernel:
-    return independent_average(k, jnp.mean, lambda array: jnp.mean(at_sites(array, k.sites)), ())
+    return global_average(k)
 
 
 @propagate.register(AvgPool)

@@ -145,6 +145,7 @@ def ordered(rows: Rows, column: str) -> list[str]:
 
 
 def mark_axes(panel: Any, x: list[str], y: list[str] | None) -> None:
+    """Class names along x, and along y where they are given."""
     long = max(map(len, x), default=0) > 3
     options = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if long else {}
     panel.set_xticks(range(len(x)), [shortened(name) for name in x], **options)
@@ -157,6 +158,7 @@ def mark_axes(panel: Any, x: list[str], y: list[str] | None) -> None:
 
 
 def label_cells(panel: Any, table: np.ndarray, form: str, light: np.ndarray, smallest: float = 0.0) -> None:
+    """The numbers of a table in its cells; white where `light`."""
     if table.shape[1] > 20:  # numbers would overlap
         return
     for (i, j), value in np.ndenumerate(table):
@@ -166,10 +168,12 @@ def label_cells(panel: Any, table: np.ndarray, form: str, light: np.ndarray, sma
 
 
 def outline(corner: tuple[float, float]) -> Any:
+    """A frame around one cell."""
     from matplotlib.patches import Rectangle
 
     return Rectangle(corner, 1, 1, fill=False, edgecolor="#d55e00", lw=2, clip_on=False)
 
 
 def shortened(name: str, most: int = 14) -> str:
+    """A class name that fits beside an axis."""
     return name if len(name) <= most else name[: most - 1] + "…"

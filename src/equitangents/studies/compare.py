@@ -88,10 +88,12 @@ def headline_difference(here: Rows, arm: str, against: str, inputs: str) -> Rows
 
 
 def row_difference(row: dict, arm: str, against: str) -> Difference:
+    """A stored row of differences."""
     return Difference(arm, against, row["value"], row["low"], row["high"])
 
 
 def settled_size(here: Rows) -> int:
+    """The largest training set with a measured error; 0 if there is none."""
     return int(here.where(metric="error").largest("n_train").one("n_train", 0))
 
 
@@ -136,6 +138,7 @@ def merged(confused: tuple[tuple[str, str, str], ...]) -> list[tuple[str, str]]:
 
 
 def effect(d: Difference | None, side: str, subject: str) -> str:
+    """A resolved difference as a clause: what it saves or costs."""
     if d is None:
         return undecided_on(d, side)
     verb = "saves" if d.value < 0 else "costs"
@@ -143,6 +146,7 @@ def effect(d: Difference | None, side: str, subject: str) -> str:
 
 
 def undecided_on(d: Difference | None, side: str) -> str:
+    """An unresolved difference as a clause."""
     if d is None:
         return f"nothing was measured on {SIDES[side]}"
     return f"on {SIDES[side]} no difference was resolved ({signed(d.value)} points {interval(d)})"
@@ -160,6 +164,7 @@ def points(value: float) -> str:
 
 
 def signed(value: float) -> str:
+    """Percentage points with their sign."""
     return ("+" if value >= 0 else "−") + points(abs(value))
 
 
@@ -174,8 +179,10 @@ def interval(d: Difference | ClassCost) -> str:
 
 
 def quoted(name: str) -> str:
+    """A class name in quotes, where it needs them."""
     return name if name.replace("-", "").replace("_", "").isalnum() and len(name) <= 20 else repr(name)
 
 
 def listed(parts: list[str]) -> str:
+    """Parts joined by commas and "and"."""
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

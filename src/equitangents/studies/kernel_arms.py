@@ -196,6 +196,7 @@ def assemble(run: KernelRun, problem: Problem, pieces: list[Piece], get: Get) ->
 
 
 def span(i: int, side: int) -> slice:
+    """Rows of the tile with this number."""
     return slice(i * side, (i + 1) * side)
 
 

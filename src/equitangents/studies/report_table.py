@@ -67,6 +67,8 @@ def setting(here: Rows, group: str, family: tuple[str, str]) -> str:
 
 
 def cells(mine: Rows, seconds: float | None) -> tuple[str, ...]:
+    """The entries of one arm, in the order of `HEADS`."""
+
     def row(metric: str, inputs: str = "") -> dict | None:
         found = mine.where(metric=metric)
         found = found.where(inputs=inputs) if inputs else found
@@ -87,6 +89,7 @@ def cells(mine: Rows, seconds: float | None) -> tuple[str, ...]:
 
 
 def percent(row: dict | None) -> str:
+    """A row in per cent with its interval; a dash if there is none."""
     if row is None:
         return "–"
     text = f"{100 * row['value']:.1f} %"
@@ -96,12 +99,14 @@ def percent(row: dict | None) -> str:
 
 
 def number(row: dict | None, form: str) -> str:
+    """A row in this format; a dash if it is unknown."""
     if row is None or not math.isfinite(row["value"]):
         return "–"
     return "0" if abs(row["value"]) < 1e-5 else form.format(row["value"])
 
 
 def engineering(value: float) -> str:
+    """A number of three digits with k, M, G, T or P."""
     for size, letter in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             return f"{value / size:.3g} {letter}"
