@@ -1,52 +1,75 @@
 r"""Convolutions at infinite width: $k'(t, t') = \sigma_w^2 |S|^{-1} \sum_{s \in S} k(t + s, t' + s) + \sigma_b^2$."""
 
-import itertools
 import math
 
+import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array
 
 from ..nets import Conv
-from ..nets.window import pad_sites, window_margins, window_output
+from ..nets.base import Shape
+from ..nets.window import window_margins, window_output
 from .kernel import Kernel, Needs
 from .linear import apply_weights, joint_average
 from .propagate import needs, propagate
 
 
-def window_mean(k: Array, window: tuple[int, ...], steps: tuple[int, ...], pairs: bool) -> Array:
-    """Mean over a window of an array over padded sites, or over pairs of them, both sites moved by the same offset.
+def window_mean(
+    k: Array, sites: Shape, window: Shape, steps: Shape, padding: str, pairs: bool, dilation: int = 1
+) -> Array:
+    """Mean over a window of an array over sites, or over pairs of them, both sites moved by the same offset.
 
-    Axes after those of the sites are kept. The shifted slices are added one after the other; the compiler fuses them
-    into one pass.
+    Axes after those of the sites are kept. One axis of sites after the other: moved copies are added, each a move of
+    the whole array in memory, and what crosses a border is masked. Steps are taken at the end.
     """
-    copies = 2 if pairs else 1
-    sizes = k.shape[: len(window)]
-    last = [(n - w) // s * s + 1 for n, w, s in zip(sizes, window, steps, strict=True)]
-    rest = k.shape[copies * len(window) :]
-    total = None
-    for offset in itertools.product(*map(range, window)):
-        start = offset * copies + (0,) * len(rest)
-        stop = tuple(o + n for o, n in zip(offset, last, strict=True)) * copies + rest
-        shifted = lax.slice(k, start, stop, steps * copies + (1,) * len(rest))
-        total = shifted if total is None else total + shifted
-    assert total is not None
-    return total / math.prod(window)
+    margins = window_margins(sites, tuple((w - 1) * dilation + 1 for w in window), steps, padding)
+    for axis, (w, (low, _)) in enumerate(zip(window, margins, strict=True)):
+        k = lax.optimization_barrier(k)  # or every copy would be computed from the start
+        copies = [_moved(k, sites, axis, dilation * i - low, padding, pairs) for i in range(w)]
+        k = sum(copies[1:], copies[0])
+    out = tuple(
+        (n + low + high - (w - 1) * dilation - 1) // s + 1
+        for n, w, s, (low, high) in zip(sites, window, steps, margins, strict=True)
+    )
+    if out != tuple(sites):
+        copies = 2 if pairs else 1
+        taken = tuple(slice(0, (n - 1) * s + 1, s) for n, s in zip(out, steps, strict=True))
+        k = k[taken * copies]
+    return k / math.prod(window)
+
+
+def _moved(k: Array, sites: Shape, axis: int, s: int, padding: str, pairs: bool) -> Array:
+    """The array at sites moved by s along one axis: zero beyond the border, or from the other side of the torus."""
+    if s == 0:
+        return k
+    axes = (axis, axis + len(sites)) if pairs else (axis,)
+    if padding == "CIRCULAR":
+        return jnp.roll(k, (-s,) * len(axes), axes)
+    if not pairs:
+        beyond = jnp.zeros((*k.shape[:axis], min(abs(s), sites[axis]), *k.shape[axis + 1 :]), k.dtype)
+        kept = lax.slice_in_dim(k, max(s, 0), max(sites[axis] + min(s, 0), max(s, 0)), axis=axis)
+        return jnp.concatenate([kept, beyond] if s > 0 else [beyond, kept], axis)
+    inside = np.ones((), bool)
+    for a in axes:
+        place = np.arange(k.shape[a])
+        ok = (place + s >= 0) & (place + s < k.shape[a])
+        inside = inside & ok.reshape([-1 if b == a else 1 for b in range(k.ndim)])
+    mask = np.broadcast_to(inside, k.shape)
+    step = s * sum(math.prod(k.shape[a + 1 :]) for a in axes)
+    flat = jnp.roll(k.reshape(-1), -step).reshape(k.shape)
+    return jnp.asarray(mask, k.dtype) * flat
 
 
 @propagate.register(Conv)
 def _(layer: Conv, k: Kernel) -> Kernel:
-    margins = window_margins(k.sites, layer.window, layer.steps, layer.padding)
-    padded = tuple(n + low + high for n, (low, high) in zip(k.sites, margins, strict=True))
     sites = window_output(layer, k.sites, layer.window, layer.steps, layer.padding)
 
-    def pad(array: Array, pairs: bool) -> Array:
-        array = pad_sites(array, margins, layer.padding)
-        return pad_sites(array, margins, layer.padding, first=len(k.sites)) if pairs else array
-
     def mean(array: Array, pairs: bool) -> Array:
-        return window_mean(array, layer.window, layer.steps, pairs)
+        return window_mean(array, k.sites, layer.window, layer.steps, layer.padding, pairs)
 
-    return apply_weights(layer, joint_average(k, pad, mean, padded, sites))
+    beyond = layer.padding == "SAME"
+    return apply_weights(layer, joint_average(k, lambda array, pairs: array, mean, k.sites, sites, beyond))
 
 
 @needs.register(Conv)

@@ -3,7 +3,9 @@
 import functools
 import math
 import warnings
+from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,7 @@ from .activations import has_closed_form
 from .inputs import check_inputs, input_covariances, input_variances
 from .kernel import Kernel, Needs
 from .propagate import needs, propagate
+from .repeats import folded
 from .tiles import gram, tile_rows
 
 Inputs = Array | Kernel
@@ -91,11 +94,35 @@ def _matrices(net: AbstractLayer, x1: Inputs, x2: Array | None, names: tuple[str
         out = _whole(net, x1, None)
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(both[name] for name in names)
-    return _tiled(net, x1, x2, names)
+    description = Description.of(folded(net))
+    other = x1 if x2 is None else x2
+    rows = tile_rows(jax.default_backend(), _entries(net, x1.shape[1:]), x1.shape[0], other.shape[0])
+    return _tiled(description, x1, x2, names, rows)
 
 
-@functools.partial(jax.jit, static_argnums=3)
-def _tiled(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str, ...]) -> tuple[Array, ...]:
+class Description(eqx.Module):
+    """A description whose zeros the compiler knows: what they multiply, such as a bias, is left out of the program."""
+
+    numbers: list[Any]
+    structure: Any = eqx.field(static=True)
+    zeros: tuple[bool, ...] = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, net: AbstractLayer) -> "Description":
+        leaves, structure = jax.tree.flatten(net)
+        zeros = tuple(is_known(leaf) and leaf == 0 for leaf in leaves)
+        return cls([leaf for leaf, zero in zip(leaves, zeros, strict=True) if not zero], structure, zeros)
+
+    def net(self) -> AbstractLayer:
+        rest = iter(self.numbers)
+        return jax.tree.unflatten(self.structure, [0.0 if zero else next(rest) for zero in self.zeros])
+
+
+@functools.partial(jax.jit, static_argnums=(3, 4))
+def _tiled(
+    description: Description, x1: Array, x2: Array | None, names: tuple[str, ...], rows: tuple[int, int]
+) -> tuple[Array, ...]:
+    net = description.net()
     wanted = needs(net, Needs(True, "none"))
 
     def tile(a: Array, b: Array) -> tuple[Array, ...]:
@@ -103,19 +130,21 @@ def _tiled(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str, ..
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(_between_sites(both[name], out) for name in names)
 
-    other = x1 if x2 is None else x2
-    rows = tile_rows(jax.default_backend(), _entries(net, x1.shape[1:]), x1.shape[0], other.shape[0])
     return gram(tile, x1, x2, rows)
 
 
 def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:
     """Numbers that the kernel of one pair of inputs holds at the widest place of the network."""
     layers = net.layers if isinstance(net, Serial) else (net,)
+    wanted = [Needs(True, "none")]
+    for layer in reversed(layers):
+        wanted.append(needs(layer, wanted[-1]))
     widest = 1
-    for i, layer in enumerate(layers):
-        pairs = needs(Serial(*layers[i:]), Needs(True, "none")).pairs
-        widest = max(widest, math.prod(shape[:-1]) ** (2 if pairs else 1))
-        shape = output_shape(layer, shape)
+    known: dict[Any, tuple[int, ...]] = {}
+    for layer, before in zip(layers, reversed(wanted), strict=False):
+        widest = max(widest, math.prod(shape[:-1]) ** (2 if before.pairs else 1))
+        kind = (jax.tree.structure(layer), shape)
+        shape = known[kind] = known[kind] if kind in known else output_shape(layer, shape)
     return max(widest, math.prod(shape[:-1]) ** 2)
 
 

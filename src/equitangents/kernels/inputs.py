@@ -8,11 +8,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from ..numerics import safe_divide, safe_sqrt
+from ..numerics import difference_defect, safe_divide, safe_sqrt
 from .kernel import Needs
 
 NEAR = 1e-2
 """Defects below this are recomputed from differences: a rounded cosine has lost half its digits there."""
+MANY = 32
+"""With more near pairs than this in a row of a tile, whole rows are recomputed."""
 
 
 def input_variances(x: Array, needs: Needs) -> Array | None:
@@ -50,22 +52,69 @@ def _unit(x: Array) -> Array:
 
 
 def _vectors(x1: Array, x2: Array) -> tuple[Array, Array]:
-    """One matrix product; near pairs, if there are any, again from the differences of the normalised inputs."""
-    u1, u2 = _unit(x1), _unit(x2)
+    """Covariances and angle defects of two batches of vectors, by one matrix product."""
     r1, r2 = (safe_sqrt(jnp.mean(x * x, axis=-1)) for x in (x1, x2))
-    rough = 1 - jnp.einsum("ac,bc->ab", u1, u2, precision=lax.Precision.HIGHEST)
-
-    def exact(rough: Array) -> Array:
-        def row(pair: tuple[Array, Array]) -> Array:
-            u, d = pair
-            return jnp.where(d < NEAR, jnp.sum((u[None] - u2) ** 2, axis=-1) / 2, d)
-
-        return lax.map(row, (u1, rough))
-
-    d = jnp.clip(lax.cond(jnp.any(rough < NEAR), exact, lambda d: d, rough), 0, 2)
-    zeros = (r1 == 0)[:, None].astype(d.dtype) + (r2 == 0)[None, :].astype(d.dtype)
-    d = jnp.where(zeros > 0, 1 - zeros / 2, d)  # as half the square of the difference has it
+    size = math.sqrt(x1.shape[1])
+    d = _defects(x1, x2, safe_divide(1 / size, r1), safe_divide(1 / size, r2))
     return r1[:, None] * r2[None, :] * (1 - d), d
+
+
+@jax.custom_jvp
+def _defects(x1: Array, x2: Array, scale1: Array, scale2: Array) -> Array:
+    """Half the squared distances of all pairs of the vectors scale * x, of norm 1, or 0 where the vector is zero.
+
+    A rounded cosine has lost the digits of a small defect: pairs below `NEAR` are done again from their difference, one
+    pair in each row at a time, as they are few; all pairs of a row where they are many.
+    """
+    product = jnp.matmul(x1, x2.T, precision=lax.Precision.HIGHEST) * (scale1[:, None] * scale2[None, :])
+    zeros1, zeros2 = ((scale == 0).astype(x1.dtype) / 2 for scale in (scale1, scale2))
+    d = jnp.clip(1 - product - zeros1[:, None] - zeros2[None, :], 0, 2)
+
+    def pair_by_pair(d: Array) -> Array:
+        u1, u2, columns = x1 * scale1[:, None], x2 * scale2[:, None], jnp.arange(len(x2))
+
+        def again(state: tuple[Array, Array]) -> tuple[Array, Array]:
+            d, left = state
+            j = jnp.argmax(left, axis=1)
+            chosen = left & (columns[None, :] == j[:, None])
+            return jnp.where(chosen, difference_defect(u1, u2[j])[:, None], d), left & ~chosen
+
+        return lax.while_loop(lambda state: jnp.any(state[1]), again, (d, d < NEAR))[0]
+
+    def row_by_row(d: Array) -> Array:
+        u1, u2 = x1 * scale1[:, None], x2 * scale2[:, None]
+
+        def row(given: tuple[Array, Array]) -> Array:
+            u, d = given
+            return jnp.where(d < NEAR, difference_defect(u[None], u2), d)
+
+        return lax.map(row, (u1, d))
+
+    most = jnp.max(jnp.sum(d < NEAR, axis=1, dtype=jnp.int32))
+    way = (most > 0).astype(jnp.int32) + (most > MANY).astype(jnp.int32)
+    return lax.switch(way, [lambda d: d, pair_by_pair, row_by_row], d)
+
+
+@_defects.defjvp
+def _(primals, tangents):
+    r"""$(u_1 - u_2) \cdot (\dot u_1 - \dot u_2)$ with u = scale * x, by matrix products where no pair is near."""
+    x1, x2, scale1, scale2 = primals
+    dx1, dx2, dscale1, dscale2 = tangents
+    u1, u2 = x1 * scale1[:, None], x2 * scale2[:, None]
+    du1, du2 = dx1 * scale1[:, None] + x1 * dscale1[:, None], dx2 * scale2[:, None] + x2 * dscale2[:, None]
+    d = _defects(*primals)
+
+    def products(u1: Array, u2: Array, du1: Array, du2: Array) -> Array:
+        own = jnp.sum(u1 * du1, axis=-1)[:, None] + jnp.sum(u2 * du2, axis=-1)[None, :]
+        across = jnp.matmul(u1, du2.T, precision=lax.Precision.HIGHEST)
+        return own - across - jnp.matmul(du1, u2.T, precision=lax.Precision.HIGHEST)
+
+    def differences(u1: Array, u2: Array, du1: Array, du2: Array) -> Array:
+        return lax.map(lambda row: jnp.sum((row[0][None] - u2) * (row[1][None] - du2), axis=-1), (u1, du1))
+
+    near = jnp.any((d > 0) & (d < NEAR))
+    tangent = lax.cond(near, differences, products, u1, u2, du1, du2)
+    return d, jnp.where(d > 0, tangent, 0)
 
 
 def check_inputs(x: object, name: str) -> None:

@@ -28,7 +28,7 @@ class Kernel(eqx.Module):
     """
 
     k11: Array | None
-    k12: Array
+    k12: Array  # left out only between the steps of a scan, where d stands for it
     k22: Array | None
     d: Array | None
     ntk: Array
@@ -38,7 +38,8 @@ class Kernel(eqx.Module):
     @property
     def pairs(self) -> bool:
         """Whether covariances between different sites are held."""
-        return bool(self.sites) and self.k12.ndim == 2 * len(self.sites)
+        held = self.d if self.k12 is None else self.k12
+        return bool(self.sites) and held is not None and held.ndim == 2 * len(self.sites)
 
 
 class Needs(eqx.Module):

@@ -7,6 +7,7 @@ from jax import lax
 from jaxtyping import Array
 
 from ..nets import AbstractWeighted
+from ..nets.base import is_known
 from ..numerics import affine_defect
 from .kernel import (
     Kernel,
@@ -28,11 +29,14 @@ def apply_weights(layer: AbstractWeighted, k: Kernel) -> Kernel:
     k12, ntk = w * k.k12 + b, rate_w * k.k12 + rate_b + w * k.ntk
     if k.k11 is None or k.k22 is None:
         return Kernel(None, k12, None, None, ntk, k.sites, True)
-    d = None if k.d is None else affine_defect(*spread(k.k11, k.k22, k), k.d, w, b)
+    unbiased = is_known(layer.sigma_b) and layer.sigma_b == 0  # angles stay
+    d = k.d if k.d is None or unbiased else affine_defect(*spread(k.k11, k.k22, k), k.d, w, b)
     return Kernel(w * k.k11 + b, k12, w * k.k22 + b, d, ntk, k.sites, True)
 
 
-def joint_average(k: Kernel, pad: Move, mean: Move, padded: tuple[int, ...], sites: tuple[int, ...]) -> Kernel:
+def joint_average(
+    k: Kernel, pad: Move, mean: Move, padded: tuple[int, ...], sites: tuple[int, ...], beyond: bool = False
+) -> Kernel:
     """Average over a window that moves on both inputs together, as in a convolution or a flattening.
 
     Args:
@@ -41,6 +45,7 @@ def joint_average(k: Kernel, pad: Move, mean: Move, padded: tuple[int, ...], sit
         mean: `mean(array, pairs)` is the average, from arrays over padded sites to arrays over the new sites.
         padded: shape of the padded sites.
         sites: shape of the new sites.
+        beyond: whether `mean` reads zeros beyond the border of the padded sites.
     """
     ntk = mean(pad(k.ntk, k.pairs), k.pairs)
     if k.k11 is None or k.k22 is None or k.d is None:
@@ -51,11 +56,24 @@ def joint_average(k: Kernel, pad: Move, mean: Move, padded: tuple[int, ...], sit
     k11, k22 = mean(p11, full1), mean(p22, full2)
     before = Kernel(None, pad(k.d, k.pairs), None, None, ntk, padded)  # its k12 only tells shapes
     apart = mean(half_distance(*spread(p11, p22, before), before.k12), k.pairs)
+    if beyond and k.pairs:
+        apart = apart + _at_the_border(before, p11, p22, k11, k22, mean)
     after = Kernel(None, apart, None, None, ntk, sites)
     s11, s22 = spread(k11, k22, after)
     d = defect_from_distance(s11, s22, apart)
     k12 = ((s11 + s22) / 2 - apart) * jnp.sqrt(g1) * jnp.sqrt(g2)
     return Kernel(k11 * g1, k12, k22 * g2, d, ntk, sites, k.gaussian)
+
+
+def _at_the_border(before: Kernel, p11: Array, p22: Array, k11: Array, k22: Array, mean: Move) -> Array:
+    """What is missing where one of two windows reads a zero and the other does not: half the variance it reads there.
+
+    The mean over all of a window less that where both are inside, which are equal to the last bit away from the border.
+    """
+    after = Kernel(None, before.ntk, None, None, before.ntk, k11.shape[: before.ntk.ndim // 2])
+    shape = before.k12.shape
+    inside = (mean(jnp.broadcast_to(s, shape), True) for s in spread(p11, p22, before))
+    return sum(all_ - part for all_, part in zip(spread(k11, k22, after), inside, strict=True)) / 2
 
 
 def _scale(v: Array, sites: tuple[int, ...]) -> Array:

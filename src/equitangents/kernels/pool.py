@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..nets import AvgPool, Flatten, GlobalAvgPool
-from ..nets.window import pad_sites, window_margins, window_output
+from ..nets.window import window_output
 from .conv import window_mean
 from .kernel import Kernel, Needs, at_sites, diagonal
 from .linear import global_average, independent_average, joint_average
@@ -20,11 +20,10 @@ def _(layer: GlobalAvgPool, k: Kernel) -> Kernel:
 
 @propagate.register(AvgPool)
 def _(layer: AvgPool, k: Kernel) -> Kernel:
-    margins = window_margins(k.sites, layer.window, layer.steps, layer.padding)
     sites = window_output(layer, k.sites, layer.window, layer.steps, layer.padding)
 
     def over_first(array: Array) -> Array:
-        return window_mean(pad_sites(array, margins, layer.padding), layer.window, layer.steps, False)
+        return window_mean(array, k.sites, layer.window, layer.steps, layer.padding, False)
 
     def mean(array: Array) -> Array:
         axes = len(k.sites)
@@ -32,8 +31,7 @@ def _(layer: AvgPool, k: Kernel) -> Kernel:
         return jnp.moveaxis(over_first(swapped), range(axes), range(-axes, 0))
 
     def together(array: Array) -> Array:
-        padded = pad_sites(pad_sites(array, margins, layer.padding), margins, layer.padding, first=len(k.sites))
-        return window_mean(padded, layer.window, layer.steps, True)
+        return window_mean(array, k.sites, layer.window, layer.steps, layer.padding, True)
 
     return independent_average(k, mean, together, sites)
 

@@ -118,7 +118,7 @@ def angle_of_defect(d: ArrayLike) -> Array:
     [0.0, 1.5708, 3.1416]
     """
     d, e = _fold(_to_array(d))
-    angle = safe_sqrt(e) * _polynomial(e, integrated=False)
+    angle = jnp.sqrt(e) * _polynomial(e, integrated=False)
     return jnp.where(d > 1, jnp.pi - angle, angle)
 
 
@@ -145,7 +145,7 @@ def relu_defect(d: ArrayLike) -> tuple[Array, Array]:
     [0.6817, 1.5708]
     """
     d, e = _fold(_to_array(d))
-    root = safe_sqrt(e)
+    root = jnp.sqrt(e)
     angle = root * _polynomial(e, integrated=False)
     # with f = sin - theta cos as a function of d: f(d) = f(2 - d) + pi (d - 1)
     d_out = jnp.minimum(d, 1) - e * root * _polynomial(e, integrated=True) / jnp.pi
@@ -183,8 +183,9 @@ def _(primals, tangents):
 def affine_defect(k11: ArrayLike, k22: ArrayLike, d: ArrayLike, w: ArrayLike, b: ArrayLike) -> Array:
     r"""Angle defect after $k \to w k + b$: a dense layer, weight variance w, bias variance b; without cancellation.
 
-    $d' = [w b (r_1 - r_2)^2 / (s' + w s + b) + w s d] / s'$ with $r = \sqrt k$ and $s = r_1 r_2$ before the layer, and
-    $s' = \sqrt{(w k_{11} + b)(w k_{22} + b)}$ after it.
+    $d' = c_1 c_2 d + \tfrac12 (c_1 - c_2)^2 + \tfrac12 b (s_1 - s_2)^2$ with $s_i = (w k_{ii} + b)^{-1/2}$ and
+    $c_i = s_i \sqrt{w k_{ii}}$: the bias turns each vector by an angle of cosine c towards one and the same
+    direction. Roots and quotients belong to one input each, so that a pair costs products and sums alone.
 
     Args:
         k11, k22: variances before, any shapes that broadcast, not negative.
@@ -194,15 +195,18 @@ def affine_defect(k11: ArrayLike, k22: ArrayLike, d: ArrayLike, w: ArrayLike, b:
     Returns:
         The defect after; d itself where a variance after the layer is 0. Derivatives are finite at zero variances too.
 
-    >>> float(affine_defect(1.0, 1.0, 0.5, 3.0, 1.0))
+    >>> round(float(affine_defect(1.0, 1.0, 0.5, 3.0, 1.0)), 6)
     0.375
     """
     k11, k22, d, w, b = (_to_array(x) for x in (k11, k22, d, w, b))
-    r1, r2 = safe_sqrt(k11), safe_sqrt(k22)
-    s = r1 * r2
-    s_out = safe_sqrt(w * k11 + b) * safe_sqrt(w * k22 + b)
-    d_out = safe_divide(safe_divide(w * b * (r1 - r2) ** 2, s_out + w * s + b) + w * s * d, s_out)
-    return jnp.where(s_out > 0, d_out, d)
+    (c1, s1), (c2, s2) = _turned(k11, w, b), _turned(k22, w, b)
+    return c1 * c2 * d + (c1 - c2) ** 2 / 2 + b / 2 * (s1 - s2) ** 2
+
+
+def _turned(k: Array, w: Array, b: Array) -> tuple[Array, Array]:
+    """Cosine of the angle by which a bias turns a vector of variance k, and its sine over sqrt(b)."""
+    size = safe_sqrt(w * k + b)
+    return jnp.where(size > 0, safe_divide(safe_sqrt(w * k), size), 1), safe_divide(1.0, size)
 
 
 def difference_defect(u1: Array, u2: Array) -> Array:
