@@ -2,9 +2,13 @@
 
 from . import conv as conv
 from . import dense as dense
+from . import depthwise as depthwise
 from . import duals as duals
+from . import local as local
 from . import norm as norm
 from . import pool as pool
+from . import sites as sites
+from . import transposed as transposed
 from .activations import dual as dual
 from .activations import second_moment as second_moment
 from .driver import kernel as kernel

@@ -5,11 +5,11 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..nets import AvgPool, Flatten, GlobalAvgPool
+from ..nets import AvgPool, Flatten, GlobalAvgPool, GlobalSumPool, MaxPool, SumPool
 from ..nets.window import pad_sites, window_margins, window_output
 from .conv import window_mean
 from .kernel import Kernel, Needs, at_sites, diagonal
-from .linear import global_average, independent_average, joint_average
+from .linear import global_average, independent_average, joint_average, scaled
 from .propagate import needs, propagate
 
 
@@ -18,8 +18,34 @@ def _(layer: GlobalAvgPool, k: Kernel) -> Kernel:
     return global_average(k)
 
 
+@propagate.register(GlobalSumPool)
+def _(layer: GlobalSumPool, k: Kernel) -> Kernel:
+    size = math.prod(k.sites)
+    return scaled(global_average(k), size, size)
+
+
 @propagate.register(AvgPool)
 def _(layer: AvgPool, k: Kernel) -> Kernel:
+    factor = layer.edge_factor(k.sites)
+    return _averaged(layer, k) if factor is None else scaled(_averaged(layer, k), factor, factor)
+
+
+@propagate.register(SumPool)
+def _(layer: SumPool, k: Kernel) -> Kernel:
+    size = math.prod(layer.window)
+    return scaled(_averaged(layer, k), size, size)
+
+
+@propagate.register(MaxPool)
+def _(layer: MaxPool, k: Kernel) -> Kernel:
+    raise NotImplementedError(
+        "MaxPool has no kernel in closed form: the largest of several correlated Gaussians is not Gaussian, and "
+        "E[max u max v] is an integral over all of them; use AvgPool, or monte_carlo and empirical_ntk of the finite "
+        "network."
+    )
+
+
+def _averaged(layer: AvgPool | SumPool, k: Kernel) -> Kernel:
     margins = window_margins(k.sites, layer.window, layer.steps, layer.padding)
     sites = window_output(layer, k.sites, layer.window, layer.steps, layer.padding)
 
@@ -39,8 +65,10 @@ def _(layer: AvgPool, k: Kernel) -> Kernel:
 
 
 @needs.register(GlobalAvgPool)
+@needs.register(GlobalSumPool)
 @needs.register(AvgPool)
-def _(layer: AvgPool | GlobalAvgPool, after: Needs) -> Needs:
+@needs.register(SumPool)
+def _(layer: AvgPool | SumPool | GlobalAvgPool | GlobalSumPool, after: Needs) -> Needs:
     return Needs(True, "none" if after.variances == "none" else "pairs")
 
 

@@ -22,6 +22,8 @@ from .combinators import Residual as Residual
 from .combinators import Serial as Serial
 from .conv import Conv as Conv
 from .dense import Dense as Dense
+from .depthwise import DepthwiseConv as DepthwiseConv
+from .local import ConvLocal as ConvLocal
 from .norm import LayerNorm as LayerNorm
 from .parameterisation import MaximalUpdate as MaximalUpdate
 from .parameterisation import fill as fill
@@ -30,5 +32,12 @@ from .parameterisation import standard as standard
 from .pool import AvgPool as AvgPool
 from .pool import Flatten as Flatten
 from .pool import GlobalAvgPool as GlobalAvgPool
+from .pool import GlobalSumPool as GlobalSumPool
+from .pool import MaxPool as MaxPool
+from .pool import SumPool as SumPool
+from .sites import SiteMap as SiteMap
+from .sites import Slice as Slice
+from .sites import resize as resize
+from .transposed import ConvTranspose as ConvTranspose
 from .weights import AbstractWeighted as AbstractWeighted
 from .window import Padding as Padding

@@ -106,7 +106,7 @@ def mup(net: AbstractLayer, shape: Shape) -> "MaximalUpdate":
         raise ValueError("mup expected a network that is not in its parameterisation yet, got mup(...); apply it once.")
 
     def rule(layer: AbstractWeighted, inside: Shape, first: bool, last: bool) -> AbstractWeighted:
-        n, m = layer.fan_in(inside), layer.width
+        n, m = layer.fan_in(inside), layer.channels(inside)
         if last:
             return _with(layer, layer.sigma_w / n**0.5, 1.0 if not first else n, 1.0)
         return _with(layer, layer.sigma_w, n * m if first else n, m)
