@@ -8,7 +8,7 @@ from jaxtyping import Array
 from ..nets import AvgPool, Flatten, GlobalAvgPool, GlobalSumPool, MaxPool, SumPool
 from ..nets.window import pad_sites, window_margins, window_output
 from .conv import window_mean
-from .kernel import Kernel, Needs, at_sites, diagonal
+from .kernel import Kernel, Needs, at_sites, diagonal, spread, variances_of
 from .linear import global_average, independent_average, joint_average, scaled
 from .propagate import needs, propagate
 
@@ -57,9 +57,17 @@ def _averaged(layer: AvgPool | SumPool, k: Kernel) -> Kernel:
         swapped = jnp.moveaxis(over_first(array), range(axes), range(-axes, 0))
         return jnp.moveaxis(over_first(swapped), range(axes), range(-axes, 0))
 
+    def pad(array: Array) -> Array:
+        return pad_sites(array, margins, layer.padding)
+
     def together(array: Array) -> Array:
-        padded = pad_sites(pad_sites(array, margins, layer.padding), margins, layer.padding, first=len(k.sites))
-        return window_mean(padded, layer.window, layer.steps, True)
+        padded = pad_sites(pad(array), margins, layer.padding, first=len(k.sites))
+        inside = pad(jnp.ones(k.sites, array.dtype))
+        v11, v22 = (pad(at_sites(v, k.sites)) for v in variances_of(layer, k))
+        like = Kernel(None, padded, None, None, padded, inside.shape)
+        (i1, i2), (s1, s2) = spread(inside, inside, like), spread(v11, v22, like)
+        # where only one of two windows reads the zeros outside, the other's site is as far as it is large
+        return window_mean(padded + (s1 * (1 - i2) + s2 * (1 - i1)) / 2, layer.window, layer.steps, True)
 
     return independent_average(k, mean, together, sites)
 
