@@ -12,9 +12,10 @@ from jaxtyping import Array
 
 from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, Serial, output_shape
 from ..nets.base import is_known
+from ..nets.dropout import one_evaluation
 from ..numerics import quadrature_error
 from .activations import has_closed_form
-from .inputs import check_inputs, input_covariances, input_variances
+from .inputs import check_inputs, input_covariances, input_variances, vocabulary
 from .kernel import Kernel, Needs
 from .propagate import needs, propagate
 from .tiles import gram, tile_rows
@@ -91,7 +92,19 @@ def _matrices(net: AbstractLayer, x1: Inputs, x2: Array | None, names: tuple[str
         out = _whole(net, x1, None)
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(both[name] for name in names)
-    return _tiled(net, x1, x2, names)
+    matrices = _tiled(net, x1, x2, names)
+    alone, random = one_evaluation(net)
+    if x2 is not None or not random:
+        return matrices
+    n = jnp.arange(x1.shape[0])
+    own = _diagonal(alone, x1, names)
+    return tuple(whole.at[n, n].set(part) for whole, part in zip(matrices, own, strict=True))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _diagonal(net: AbstractLayer, x: Array, names: tuple[str, ...]) -> tuple[Array, ...]:
+    """Each input with itself, in one evaluation of a network with dropout."""
+    return jax.lax.map(lambda one: tuple(k[0, 0] for k in _tiled(net, one[None], None, names)), x)
 
 
 @functools.partial(jax.jit, static_argnums=3)
@@ -164,12 +177,12 @@ def _check(net: object, x1: object, x2: object) -> None:
             raise ValueError("expected no x2 beside a Kernel, which holds both batches already; leave x2 out.")
         _check_quadrature(net, x1)
         return
-    check_inputs(x1, "x1")
+    check_inputs(x1, "x1", vocabulary(net))
     _check_quadrature(net, x1)
     output_shape(net, x1.shape[1:])  # type: ignore[attr-defined]
     if x2 is None:
         return
-    check_inputs(x2, "x2")
+    check_inputs(x2, "x2", vocabulary(net))
     if x1.shape[1:] != x2.shape[1:]:  # type: ignore[attr-defined]
         raise ValueError(
             f"expected x1 and x2 with examples of one shape, got {x1.shape[1:]} and {x2.shape[1:]}."  # type: ignore
@@ -203,7 +216,7 @@ def _check_quadrature(net: AbstractLayer, x1: object) -> None:
 def _first_variance(layers: tuple[AbstractLayer, ...], x1: object) -> float:
     """The largest variance before the first nonlinearity, to the next power of two; 1 where it cannot be looked at."""
     first = next((layer for layer in layers if isinstance(layer, AbstractWeighted)), None)
-    if first is None or not (is_known(first.sigma_w) and is_known(first.sigma_b)) or isinstance(x1, Kernel | Tracer):
+    if first is None or not (is_known(first.sigma_w) and is_known(first.sigma_b)) or isinstance(x1, Kernel | Tracer) or jnp.issubdtype(x1.dtype, jnp.integer):
         return 1.0
     x = np.asarray(x1, np.float64)
     size = float(np.max(np.mean(x * x, axis=-1)))

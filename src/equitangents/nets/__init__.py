@@ -15,14 +15,19 @@ from .activations import Silu as Silu
 from .activations import Sin as Sin
 from .activations import Softplus as Softplus
 from .activations import Tanh as Tanh
+from .attention import Attention as Attention
 from .base import AbstractLayer as AbstractLayer
 from .base import output_shape as output_shape
+from .branches import Concatenate as Concatenate
+from .branches import Product as Product
 from .combinators import Parallel as Parallel
 from .combinators import Residual as Residual
 from .combinators import Serial as Serial
 from .conv import Conv as Conv
 from .dense import Dense as Dense
 from .depthwise import DepthwiseConv as DepthwiseConv
+from .dropout import Dropout as Dropout
+from .embedding import Embedding as Embedding
 from .local import ConvLocal as ConvLocal
 from .norm import LayerNorm as LayerNorm
 from .parameterisation import MaximalUpdate as MaximalUpdate
@@ -35,6 +40,7 @@ from .pool import GlobalAvgPool as GlobalAvgPool
 from .pool import GlobalSumPool as GlobalSumPool
 from .pool import MaxPool as MaxPool
 from .pool import SumPool as SumPool
+from .recurrent import Recurrent as Recurrent
 from .sites import SiteMap as SiteMap
 from .sites import Slice as Slice
 from .sites import resize as resize

@@ -6,8 +6,12 @@ from functools import singledispatch
 import equinox as eqx
 from jaxtyping import Array, PRNGKeyArray
 
+from .attention import Attention
 from .base import AbstractLayer, Params, Scalar, Shape, check_shape, is_known, output_shape
+from .branches import Concatenate, Product
 from .combinators import Parallel, Residual, Serial
+from .depthwise import DepthwiseConv
+from .recurrent import Recurrent
 from .weights import AbstractWeighted, exists
 
 Fill = Callable[[AbstractWeighted, Shape, bool, bool], AbstractWeighted]
@@ -56,6 +60,37 @@ def _(layer: Residual, shape: Shape, rule: Fill, first: bool, last: bool) -> Res
 @fill.register(Parallel)
 def _(layer: Parallel, shape: Shape, rule: Fill, first: bool, last: bool) -> Parallel:
     return Parallel(*(fill(inside, shape, rule, first, last) for inside in layer.layers))
+
+
+@fill.register(Concatenate)
+def _(layer: Concatenate, shape: Shape, rule: Fill, first: bool, last: bool) -> Concatenate:
+    filled = (fill(inside, shape, rule, first, last) for inside in layer.layers)
+    return Concatenate(*filled, proportions=layer.proportions)
+
+
+@fill.register(Product)
+def _(layer: Product, shape: Shape, rule: Fill, first: bool, last: bool) -> Product:
+    return Product(*(fill(inside, shape, rule, first, last) for inside in layer.layers))
+
+
+@fill.register(DepthwiseConv)
+def _(layer: DepthwiseConv, shape: Shape, rule: Fill, first: bool, last: bool) -> AbstractLayer:
+    return rule(layer, shape, True, False)  # its fan_in does not grow with the width, as that of a first layer
+
+
+@fill.register(Recurrent)
+def _(layer: Recurrent, shape: Shape, rule: Fill, first: bool, last: bool) -> Recurrent:
+    state = (*shape[:-1], layer.read.width) if shape else shape
+    read, hidden = rule(layer.read, shape, first, False), rule(layer.hidden, state, False, False)
+    return eqx.tree_at(lambda inside: (inside.read, inside.hidden), layer, (read, hidden))
+
+
+@fill.register(Attention)
+def _(layer: Attention, shape: Shape, rule: Fill, first: bool, last: bool) -> Attention:
+    values = (*shape[:-1], layer.heads * layer.value.width) if shape else shape
+    key, value = rule(layer.key, shape, first, False), rule(layer.value, shape, first, False)
+    query = None if layer.query is None else rule(layer.query, shape, first, False)
+    return Attention(key, value, rule(layer.out, values, False, last), query, layer.heads, layer.scores)  # type: ignore[arg-type]
 
 
 def standard(net: AbstractLayer, shape: Shape) -> AbstractLayer:
