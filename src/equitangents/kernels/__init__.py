@@ -9,6 +9,7 @@ from . import dropout as dropout
 from . import duals as duals
 from . import embedding as embedding
 from . import local as local
+from . import mask as mask
 from . import norm as norm
 from . import pool as pool
 from . import recurrent as recurrent

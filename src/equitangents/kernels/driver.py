@@ -15,7 +15,7 @@ from ..nets.base import is_known
 from ..nets.dropout import one_evaluation
 from ..numerics import quadrature_error
 from .activations import has_closed_form
-from .inputs import check_inputs, input_covariances, input_variances, vocabulary
+from .inputs import check_inputs, input_covariances, input_variances, mask_of, vocabulary
 from .kernel import Kernel, Needs
 from .propagate import needs, propagate
 from .tiles import gram, tile_rows
@@ -112,7 +112,7 @@ def _tiled(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str, ..
     wanted = needs(net, Needs(True, "none"))
 
     def tile(a: Array, b: Array) -> tuple[Array, ...]:
-        out = _propagated(net, _inputs(a, b, wanted))
+        out = _propagated(net, _inputs(net, a, b, wanted))
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(_between_sites(both[name], out) for name in names)
 
@@ -136,27 +136,28 @@ def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:
 def _whole(net: AbstractLayer, x1: Inputs, x2: Array | None) -> Kernel:
     if isinstance(x1, Kernel):
         return _propagated(net, x1)
-    return _propagated(net, _inputs(x1, x1 if x2 is None else x2, needs(net, Needs(True, "pairs"))))
+    return _propagated(net, _inputs(net, x1, x1 if x2 is None else x2, needs(net, Needs(True, "pairs"))))
 
 
-def _inputs(x1: Array, x2: Array, wanted: Needs) -> Kernel:
+def _inputs(net: AbstractLayer, x1: Array, x2: Array, wanted: Needs) -> Kernel:
+    (x1, mask1), (x2, mask2) = mask_of(net, x1), mask_of(net, x2)
     k12, d = input_covariances(x1, x2, wanted)
     k11, k22 = input_variances(x1, wanted), input_variances(x2, wanted)
-    return Kernel(k11, k12, k22, d, jnp.zeros_like(k12), x1.shape[1:-1], False)
+    return Kernel(k11, k12, k22, d, jnp.zeros_like(k12), x1.shape[1:-1], False, mask1, mask2)
 
 
 def _propagated(net: AbstractLayer, k: Kernel) -> Kernel:
     """`propagate` over all pairs of two batches; what belongs to one input is computed once for it."""
     static: list[tuple[tuple[int, ...], bool]] = []
 
-    def one(k11, k12, k22, d, ntk):
-        out = propagate(net, Kernel(k11, k12, k22, d, ntk, k.sites, k.gaussian))
+    def one(k11, k12, k22, d, ntk, mask1, mask2):
+        out = propagate(net, Kernel(k11, k12, k22, d, ntk, k.sites, k.gaussian, mask1, mask2))
         static.append((out.sites, out.gaussian))
         return out.k11, out.k12, out.k22, out.d, out.ntk
 
-    columns = jax.vmap(one, (None, 0, 0, 0, 0), (None, 0, 0, 0, 0))
-    rows = jax.vmap(columns, (0, 0, None, 0, 0), (0, 0, None, 0, 0))
-    k11, k12, k22, d, ntk = rows(k.k11, k.k12, k.k22, k.d, k.ntk)
+    columns = jax.vmap(one, (None, 0, 0, 0, 0, None, 0), (None, 0, 0, 0, 0))
+    rows = jax.vmap(columns, (0, 0, None, 0, 0, 0, None), (0, 0, None, 0, 0))
+    k11, k12, k22, d, ntk = rows(k.k11, k.k12, k.k22, k.d, k.ntk, k.mask1, k.mask2)
     sites, gaussian = static[-1]
     return Kernel(k11, k12, k22, d, ntk, sites, gaussian)
 

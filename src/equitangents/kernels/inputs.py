@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from ..nets import AbstractLayer, Concatenate, Embedding, Parallel, Product, Serial
+from ..nets import AbstractLayer, Concatenate, Embedding, Masked, Parallel, Product, Serial
 from ..numerics import safe_divide, safe_sqrt
 from .kernel import Needs
 
@@ -83,6 +83,16 @@ def _vectors(x1: Array, x2: Array) -> tuple[Array, Array]:
     zeros = (r1 == 0)[:, None].astype(d.dtype) + (r2 == 0)[None, :].astype(d.dtype)
     d = jnp.where(zeros > 0, 1 - zeros / 2, d)  # as half the square of the difference has it
     return r1[:, None] * r2[None, :] * (1 - d), d
+
+
+def mask_of(net: AbstractLayer, x: Array) -> tuple[Array, Array | None]:
+    """A batch with zeros at masked sites, and its mask; None if the network does not begin with `Masked`."""
+    while isinstance(net, Serial):
+        net = net.layers[0]
+    if not isinstance(net, Masked):
+        return x, None
+    real = net.find(x)
+    return x * real[..., None], real
 
 
 def vocabulary(net: AbstractLayer) -> int | None:

@@ -29,6 +29,8 @@ from .depthwise import DepthwiseConv as DepthwiseConv
 from .dropout import Dropout as Dropout
 from .embedding import Embedding as Embedding
 from .local import ConvLocal as ConvLocal
+from .mask import Masked as Masked
+from .mask import after_mask as after_mask
 from .norm import LayerNorm as LayerNorm
 from .parameterisation import MaximalUpdate as MaximalUpdate
 from .parameterisation import fill as fill

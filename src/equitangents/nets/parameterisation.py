@@ -11,6 +11,7 @@ from .base import AbstractLayer, Params, Scalar, Shape, check_shape, is_known, o
 from .branches import Concatenate, Product
 from .combinators import Parallel, Residual, Serial
 from .depthwise import DepthwiseConv
+from .mask import Masked
 from .recurrent import Recurrent
 from .weights import AbstractWeighted, exists
 
@@ -71,6 +72,11 @@ def _(layer: Concatenate, shape: Shape, rule: Fill, first: bool, last: bool) -> 
 @fill.register(Product)
 def _(layer: Product, shape: Shape, rule: Fill, first: bool, last: bool) -> Product:
     return Product(*(fill(inside, shape, rule, first, last) for inside in layer.layers))
+
+
+@fill.register(Masked)
+def _(layer: Masked, shape: Shape, rule: Fill, first: bool, last: bool) -> Masked:
+    return Masked(layer.value, *fill(Serial(*layer.layers), shape, rule, first, last).layers)  # type: ignore[attr-defined]
 
 
 @fill.register(DepthwiseConv)
