@@ -24,6 +24,7 @@ from equitangents.nets import (
     GlobalAvgPool,
     GlobalSumPool,
     LayerNorm,
+    Masked,
     Parallel,
     Product,
     Recurrent,
@@ -78,7 +79,10 @@ class Case(NamedTuple):
     def examples(self, key, n=2):
         """A batch of n random examples."""
         shape = (n, *self.shape)
-        return jr.randint(key, shape, 0, self.tokens) if self.tokens else jr.normal(key, shape)
+        if self.tokens:
+            return jr.randint(key, shape, 0, self.tokens)
+        x = jr.normal(key, shape)
+        return x.at[0, -2:].set(0) if isinstance(self.make(1), Masked) else x
 
 
 VECTOR, SIGNAL, IMAGE, VOLUME = (3,), (5, 2), (4, 3, 2), (3, 2, 3, 1)
@@ -145,7 +149,9 @@ NETS = {
         SIGNAL,
     ),
     "depthwise": Case(
-        lambda n: Serial(Conv(n, 2), Relu(), DepthwiseConv((3,), 2, sigma_b=0.2), Dense(n), Relu(), Flatten(), Dense(2)),
+        lambda n: Serial(
+            Conv(n, 2), Relu(), DepthwiseConv((3,), 2, sigma_b=0.2), Dense(n), Relu(), Flatten(), Dense(2)
+        ),
         SIGNAL,
         False,
     ),
@@ -183,6 +189,7 @@ NETS = {
         SIGNAL,
         False,
     ),
+    "masked": Case(lambda n: Masked(0.0, Conv(n, 3, sigma_b=0.2), Relu(), GlobalAvgPool(), Dense(2)), SIGNAL),
     "tokens": Case(
         lambda n: Serial(Embedding(5, n, 1.2, 0.3), Relu(), Dropout(0.3, training=False), Conv(2, 2)), (4, 1), True, 5
     ),

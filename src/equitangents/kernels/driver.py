@@ -217,7 +217,12 @@ def _check_quadrature(net: AbstractLayer, x1: object) -> None:
 def _first_variance(layers: tuple[AbstractLayer, ...], x1: object) -> float:
     """The largest variance before the first nonlinearity, to the next power of two; 1 where it cannot be looked at."""
     first = next((layer for layer in layers if isinstance(layer, AbstractWeighted)), None)
-    if first is None or not (is_known(first.sigma_w) and is_known(first.sigma_b)) or isinstance(x1, Kernel | Tracer) or jnp.issubdtype(x1.dtype, jnp.integer):
+    if (
+        first is None
+        or not (is_known(first.sigma_w) and is_known(first.sigma_b))
+        or isinstance(x1, Kernel | Tracer)
+        or jnp.issubdtype(x1.dtype, jnp.integer)
+    ):
         return 1.0
     x = np.asarray(x1, np.float64)
     size = float(np.max(np.mean(x * x, axis=-1)))
