@@ -1,7 +1,7 @@
 r"""Attention at infinite width, in its two closed cases.
 
-With queries tied to keys and scores divided by d, the scores converge to numbers, $A_1 = \zeta(k^K_{11})$ of each input on
-its own, and values are averaged with them: $k' = A_1 k^V A_2^T$. With independent queries, identity scores divided by
+With queries tied to keys and scores divided by d, the scores converge to numbers, $A_1 = \zeta(k^K_{11})$ of each input
+on its own, and values are averaged with them: $k' = A_1 k^V A_2^T$. With independent queries, identity scores divided by
 $\sqrt d$ and infinitely many heads, $k'(s, s') = k^Q(s, s') \sum_{tt'} k^K(t, t')\, k^V(t, t')$.
 """
 
@@ -25,9 +25,9 @@ def _(layer: Attention, k: Kernel) -> Kernel:
         return apply_weights(layer.out, _tied(layer, k))
     if layer.scores != "identity":
         raise NotImplementedError(
-            f"Attention with independent queries and {layer.scores} scores has no kernel in closed form: at 1/sqrt(d) the "
-            "scores stay random, and their average is an integral over all pairs of sites (Hron et al. 2020, section 3); "
-            "use scores='identity', or query=None, which ties queries to keys and divides by d."
+            f"Attention with independent queries and {layer.scores} scores has no kernel in closed form: at 1/sqrt(d) "
+            "the scores stay random, and their average is an integral over all pairs of sites (Hron et al. 2020, "
+            "section 3); use scores='identity', or query=None, which ties queries to keys and divides by d."
         )
     query, key, value = (apply_weights(part, k) for part in (layer.query, layer.key, layer.value))
     ntk = query.ntk * jnp.sum(key.k12 * value.k12)

@@ -1,4 +1,4 @@
-"""Depthwise convolutions at infinite width: averages over channels are those of a convolution, but nothing is Gaussian."""
+"""Depthwise convolutions at infinite width: the covariances of a convolution, but nothing is Gaussian."""
 
 from ..nets import DepthwiseConv
 from .conv import convolved

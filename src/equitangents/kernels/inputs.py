@@ -123,7 +123,7 @@ def check_inputs(x: object, name: str, tokens: int | None = None) -> None:
     if tokens is not None:
         if not jnp.issubdtype(x.dtype, jnp.integer):
             raise TypeError(f"expected {name} of tokens, integers, got {x.dtype}; convert with {name}.astype(int).")
-        if not isinstance(x, jax.core.Tracer) and not (0 <= np.min(x) and np.max(x) < tokens):
+        if not isinstance(x, jax.core.Tracer) and not (np.min(x) >= 0 and np.max(x) < tokens):
             raise ValueError(f"expected {name} of tokens from 0 to {tokens - 1}, got {np.min(x)} to {np.max(x)}.")
         return
     if not jnp.issubdtype(x.dtype, jnp.floating):

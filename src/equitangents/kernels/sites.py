@@ -39,7 +39,7 @@ def _(layer: SiteMap, k: Kernel) -> Kernel:
         return map_axis(matrix, map_axis(matrix, array, layer.axis), axes + layer.axis)
 
     def together(apart: Array) -> Array:
-        r"""Of equal sites: $(\sum_s M_s (u_s - v_s))^2 \le \sum_s |M_s| \sum_s |M_s| (u_s - v_s)^2$. No bound of others."""
+        r"""Of equal sites $(\sum_s M_s (u_s - v_s))^2 \le \sum_s |M_s| \sum_s |M_s| (u_s - v_s)^2$; none of others."""
         size = jnp.abs(jnp.asarray(layer.matrix, apart.dtype))
         own = jnp.diagonal(apart.reshape(math.prod(k.sites), -1)).reshape(k.sites)
         sums = jnp.sum(size, axis=1).reshape(-1, *(1,) * (axes - layer.axis - 1))

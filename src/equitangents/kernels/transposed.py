@@ -1,4 +1,4 @@
-r"""Transposed convolutions at infinite width: $k'(t, t') = \sigma_w^2 |S|^{-1} \sum_s \hat k(t + s, t' + s) + \sigma_b^2$.
+r"""Transposed convolutions: $k'(t, t') = \sigma_w^2 |S|^{-1} \sum_s \hat k(t + s, t' + s) + \sigma_b^2$.
 
 $\hat k$ is k with zeros between the sites, so output sites have a covariance only if they differ by whole strides.
 """

@@ -15,7 +15,7 @@ Scores = Literal["softmax", "identity", "relu", "abs"]
 
 
 class Attention(AbstractLayer):
-    r"""$f(s) = \text{out}\big(\sum_t A_h(s, t)\, V_h(t)\big)_h$ with scores $A_h = \zeta(Q_h K_h^T d^{-p})$, over all sites.
+    r"""$f(s) = \text{out}\big(\sum_t A_h(s, t)\, V_h(t)\big)_h$ with scores $A_h = \zeta(Q_h K_h^T d^{-p})$.
 
     Heads h have weights of their own; `out` reads them side by side. Without `query`, queries are the keys and p = 1:
     the scores then converge to $\zeta$ of the covariance of keys between sites. With `query` they are independent and

@@ -12,7 +12,7 @@ from .window import Padding, as_sizes, check_window, pad_sites, patches, window_
 
 
 class DepthwiseConv(AbstractWeighted):
-    r"""$z_{cm}(t) = \sigma_w |S|^{-1/2} \sum_{s \in S} W_{cm}(s)\, x_c(t + s) + \sigma_b b_{cm}$ for each channel c of the input.
+    r"""$z_{cm}(t) = \sigma_w |S|^{-1/2} \sum_{s \in S} W_{cm}(s)\, x_c(t + s) + \sigma_b b_{cm}$ for each channel c.
 
     Takes `(*sites, channels)` to `(*sites, channels * multiplier)`. Followed by `Dense`, it is a separable convolution.
 

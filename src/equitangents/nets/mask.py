@@ -88,8 +88,8 @@ def _(layer: Conv | AvgPool | SumPool, real: Array) -> Array | None:
         return real
     if layer.padding != "VALID":
         raise NotImplementedError(
-            f"{layer!r} has no rule for masks, as its windows depend on the padded length; use padding='VALID', or 'SAME' "
-            "with stride 1 (and no normalize_edges)."
+            f"{layer!r} has no rule for masks, as its windows depend on the padded length; use padding='VALID', or "
+            "'SAME' with stride 1 (and no normalize_edges)."
         )
     window = layer.window
     apart = layer.apart if isinstance(layer, Conv) else (1,) * len(window)
@@ -117,11 +117,12 @@ def _(layer: Serial, real: Array) -> Array | None:
 
 @after_mask.register(Parallel)
 def _(layer: Parallel, real: Array) -> Array | None:
-    return [after_mask(inside, real) for inside in layer.layers][0]
+    left = [after_mask(inside, real) for inside in layer.layers]
+    return left[0]
 
 
 def share(real: Array) -> Array:
-    """Number of all sites over the number of those that count, 0 if none does: what an average is to be multiplied by."""
+    """Number of all sites over the number of those that count, 0 if none does: the factor of an average."""
     count = jnp.sum(real)
     return jnp.where(count > 0, real.size / jnp.maximum(count, 1), 0.0).astype(real.dtype)
 

@@ -86,7 +86,7 @@ class AvgPool(AbstractPool):
 
 
 class SumPool(AbstractPool):
-    """Sum over a window of sites, moved by `strides` (the window itself if not given): `AvgPool` times the window's size.
+    """Sum over a window of sites, moved by `strides` (the window itself if not given).
 
     Attributes:
         window: sizes of the window, such as (2, 2).
@@ -101,9 +101,9 @@ class SumPool(AbstractPool):
 class MaxPool(AbstractPool):
     r"""Largest value in a window of sites, of each channel on its own.
 
-    A finite layer only. At infinite width its input is Gaussian with correlated sites, and a kernel behind it would need
-    $E[\max_s u_s \max_s v_s]$, an integral over 2|S| correlated Gaussians which has no closed form from |S| = 2 on, with a
-    cost that grows exponentially in |S|. `nngp` and `ntk` say so; `monte_carlo` and `empirical_ntk` work.
+    A finite layer only. At infinite width its input is Gaussian with correlated sites, and a kernel behind it would
+    need $E[\max_s u_s \max_s v_s]$, an integral over 2|S| correlated Gaussians without a closed form for general S.
+    `nngp` and `ntk` say so; `monte_carlo` and `empirical_ntk` work.
 
     Attributes:
         window: sizes of the window, such as (2, 2).

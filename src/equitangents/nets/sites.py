@@ -16,7 +16,7 @@ Index = int | tuple[int | None, int | None, int | None]
 
 
 class Slice(AbstractLayer):
-    """Some of the sites, as `x[index]` has them: `Slice(-1)` is the last site, `Slice((1, None, None), 0)` is `x[1:, 0]`.
+    """Some of the sites, as `x[index]` has them: `Slice(-1)` is the last, `Slice((1, None, None), 0)` is `x[1:, 0]`.
 
     Attributes:
         index: for each of the first axes of sites an integer, which removes the axis, or the start, stop and step of a

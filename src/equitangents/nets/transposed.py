@@ -10,7 +10,7 @@ from .window import pad_sites, patches, spaced
 
 
 class ConvTranspose(AbstractConv):
-    r"""Transposed convolution $z_i(t) = \sigma_w (c|S|)^{-1/2} \sum_{j, s \in S} W_{ij}(s) \hat x_j(t + s) + \sigma_b b_i$.
+    r"""$z_i(t) = \sigma_w (c|S|)^{-1/2} \sum_{j, s \in S} W_{ij}(s) \hat x_j(t + s) + \sigma_b b_i$.
 
     Here $\hat x$ is x with stride - 1 zeros after each site, so that n sites give n * stride ("SAME", "CIRCULAR": a
     torus) or n * stride + max(window - stride, 0) ("VALID"). The window starts where `jax.lax.conv_transpose` has it.

@@ -72,7 +72,8 @@ class AbstractWeighted(AbstractLayer):
     ) -> Array:
         """`linear(W) + b` for the weights W and biases b that `params` stands for; zeros where a parameter is absent.
 
-        `linear` takes weights of `weight_shape`, (fan_in, width) if not given, when they are absent. It must be linear in W; the scale of the weights is applied to its result, which is the smaller array.
+        `linear` takes weights of `weight_shape`, (fan_in, width) if not given, when they are absent. It
+        must be linear in W; the scale of the weights is applied to its result, which is the smaller array.
         """
         if "w" in params:
             out = used(params["w"], self.sigma_w, self.lambda_w, linear) / math.sqrt(fan_in)
