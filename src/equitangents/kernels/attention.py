@@ -1,7 +1,8 @@
 r"""Attention at infinite width, in its two closed cases.
 
 With queries tied to keys and scores divided by d, the scores converge to numbers, $A_1 = \zeta(k^K_{11})$ of each input
-on its own, and values are averaged with them: $k' = A_1 k^V A_2^T$. With independent queries, identity scores divided by
+on its own, and values are averaged with them: $k' = A_1 k^V A_2^T$. With independent queries, identity scores
+divided by
 $\sqrt d$ and infinitely many heads, $k'(s, s') = k^Q(s, s') \sum_{tt'} k^K(t, t')\, k^V(t, t')$.
 """
 

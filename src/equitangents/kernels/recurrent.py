@@ -1,7 +1,8 @@
 r"""Recurrent layers at infinite width: the recursion of a dense network, along equal lags.
 
 $k(t, t') = \sigma_w^2 E[\phi(u_{t-1}) \phi(u'_{t'-1})] + \sigma_b^2 + k^x(t, t')$, where $k^x$ is the kernel of what is
-read, and the same for tangent kernels: weights are shared, but what reaches back from an output over different numbers of steps
+read, and the same for tangent kernels: weights are shared, but what reaches back from an output over different
+numbers of steps
 is uncorrelated, so only equal numbers of steps meet (Alemohammad et al. 2021, theorem 1).
 """
 

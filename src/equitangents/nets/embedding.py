@@ -11,7 +11,8 @@ from .weights import AbstractWeighted
 class Embedding(AbstractWeighted):
     r"""$z_i(s) = \sigma_w c^{-1/2} \sum_{j=1}^c W_{ij}[x_j(s)] + \sigma_b b_i$ of tokens $x_j(s)$.
 
-    The first layer of a network whose examples are integers from 0 to vocabulary - 1, `(*sites, c)`: c = 1 for a text, or c columns of
+    The first layer of a network whose examples are integers from 0 to vocabulary - 1, `(*sites, c)`: c = 1 for
+    a text, or c columns of
     categories, each with a table of its own. Their kernel is how many of the c tokens agree, divided by c.
 
     Attributes:
