@@ -123,8 +123,11 @@ def check_inputs(x: object, name: str, tokens: int | None = None) -> None:
     if tokens is not None:
         if not jnp.issubdtype(x.dtype, jnp.integer):
             raise TypeError(f"expected {name} of tokens, integers, got {x.dtype}; convert with {name}.astype(int).")
-        if not isinstance(x, jax.core.Tracer) and not (np.min(x) >= 0 and np.max(x) < tokens):
-            raise ValueError(f"expected {name} of tokens from 0 to {tokens - 1}, got {np.min(x)} to {np.max(x)}.")
+        if isinstance(x, jax.core.Tracer):
+            return
+        low, high = int(np.asarray(x).min()), int(np.asarray(x).max())
+        if low < 0 or high >= tokens:
+            raise ValueError(f"expected {name} of tokens from 0 to {tokens - 1}, got {low} to {high}.")
         return
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(f"expected {name} of floating point numbers, got {x.dtype}; convert with {name}.astype(float).")
