@@ -4,21 +4,36 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
+import jax.random as jr
 
 from equitangents import nets
 from equitangents.nets import (
     Abs,
+    Attention,
     AvgPool,
+    Concatenate,
     Conv,
+    ConvLocal,
+    ConvTranspose,
     Dense,
+    DepthwiseConv,
+    Dropout,
+    Embedding,
     Erf,
     Flatten,
     GlobalAvgPool,
+    GlobalSumPool,
     LayerNorm,
+    Masked,
     Parallel,
+    Product,
+    Recurrent,
     Relu,
     Residual,
     Serial,
+    SiteMap,
+    Slice,
+    SumPool,
 )
 
 
@@ -53,11 +68,21 @@ class Case(NamedTuple):
 
     `unbiased`: the mean over networks of finite width has the kernels of infinite width. So it is where nonlinearities
     act only on Gaussian preactivations: after one random layer, with nothing but sums and weights behind.
+    `tokens`: examples are integers below this number; 0 for floating point numbers.
     """
 
     make: Callable[[int], nets.AbstractLayer]
     shape: tuple[int, ...]
     unbiased: bool = True
+    tokens: int = 0
+
+    def examples(self, key, n=2):
+        """A batch of n random examples."""
+        shape = (n, *self.shape)
+        if self.tokens:
+            return jr.randint(key, shape, 0, self.tokens)
+        x = jr.normal(key, shape)
+        return x.at[0, -2:].set(0) if isinstance(self.make(1), Masked) else x
 
 
 VECTOR, SIGNAL, IMAGE, VOLUME = (3,), (5, 2), (4, 3, 2), (3, 2, 3, 1)
@@ -102,6 +127,71 @@ NETS = {
         lambda n: Serial(Conv(n, 3), Residual(Relu(), Conv(n, 3, sigma_b=0.2)), Relu(), GlobalAvgPool(), Dense(2)),
         SIGNAL,
         False,
+    ),
+    "dilated, transposed": Case(
+        lambda n: Serial(Conv(n, 2, sigma_b=0.2, dilation=2), Relu(), ConvTranspose(2, 3, 2, sigma_b=0.3)), SIGNAL
+    ),
+    "local, sums": Case(
+        lambda n: Serial(
+            ConvLocal(n, 3, sigma_b=0.2),
+            Relu(),
+            SumPool(2, 1),
+            AvgPool(3, 2, "SAME", normalize_edges=True),
+            GlobalSumPool(),
+            Dense(2),
+        ),
+        SIGNAL,
+    ),
+    "maps of sites": Case(
+        lambda n: Serial(
+            Conv(n, 2), Relu(), Slice((1, None, 2)), SiteMap(((1.0, -0.5), (0.3, 0.0), (0.0, 2.0))), Dense(2)
+        ),
+        SIGNAL,
+    ),
+    "depthwise": Case(
+        lambda n: Serial(
+            Conv(n, 2), Relu(), DepthwiseConv((3,), 2, sigma_b=0.2), Dense(n), Relu(), Flatten(), Dense(2)
+        ),
+        SIGNAL,
+        False,
+    ),
+    "branches": Case(
+        lambda n: Serial(
+            Dense(n, sigma_b=0.4),
+            Concatenate(Product(Serial(Relu(), Dense(n, 1.2)), Dense(n, 1.3, 0.2)), Dense(2 * n, 0.8)),
+            Dense(n),
+            Relu(),
+            Dense(2),
+        ),
+        VECTOR,
+        False,
+    ),
+    "recurrent": Case(
+        lambda n: Serial(
+            Recurrent(Dense(n, 1.0, 0.3), Erf(), Dense(n, 1.2, 0.2)),
+            Recurrent(Dense(n, lambda_w=2.0), Relu(), Dense(n, 0.9)),
+            Slice((1, None, None)),
+            GlobalAvgPool(),
+            Dense(2),
+        ),
+        (4, 2),
+        False,
+    ),
+    "attention": Case(
+        lambda n: Serial(
+            Dense(n, sigma_b=0.3),
+            Relu(),
+            Attention(Dense(n, 1.5), Dense(n), Dense(n, 1.2, 0.2), heads=2),
+            Relu(),
+            GlobalAvgPool(),
+            Dense(2),
+        ),
+        SIGNAL,
+        False,
+    ),
+    "masked": Case(lambda n: Masked(0.0, Conv(n, 3, sigma_b=0.2), Relu(), GlobalAvgPool(), Dense(2)), SIGNAL),
+    "tokens": Case(
+        lambda n: Serial(Embedding(5, n, 1.2, 0.3), Relu(), Dropout(0.3, training=False), Conv(2, 2)), (4, 1), True, 5
     ),
 }
 """Every layer, alone and combined."""

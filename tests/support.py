@@ -12,22 +12,37 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from equitangents import equivariant, kernel, nets
+from equitangents import equivariant, kernel, nets, nngp_and_ntk
 from equitangents.equivariant import ActionLift, GroupConv, GroupPool, Lift, RegularConv
 from equitangents.groups import cyclic, permutation_action
 from equitangents.kernels import empirical_ntk
 from equitangents.kernels.activations import has_closed_form
 from equitangents.nets import (
+    Attention,
     AvgPool,
+    Concatenate,
     Conv,
+    ConvLocal,
+    ConvTranspose,
     Dense,
+    DepthwiseConv,
+    Dropout,
+    Embedding,
     Flatten,
     GlobalAvgPool,
+    GlobalSumPool,
     LayerNorm,
+    Masked,
+    MaxPool,
     Parallel,
+    Product,
+    Recurrent,
     Relu,
     Residual,
     Serial,
+    SiteMap,
+    Slice,
+    SumPool,
     mup,
     output_shape,
 )
@@ -46,6 +61,21 @@ EXAMPLES: dict[str, tuple[nets.AbstractLayer, tuple[int, ...]]] = {
     "Serial": (Serial(Dense(4), Relu(), Dense(2)), VECTOR),
     "Residual": (Serial(Dense(4), Residual(Relu(), Dense(4))), VECTOR),
     "Parallel": (Parallel(Serial(Dense(4), Relu(), Dense(2)), Dense(2)), VECTOR),
+    "ConvTranspose": (Serial(ConvTranspose(2, 3, 2)), SIGNAL),
+    "ConvLocal": (Serial(ConvLocal(2, 3)), SIGNAL),
+    "DepthwiseConv": (Serial(DepthwiseConv(2)), SIGNAL),
+    "SumPool": (Serial(Conv(2, 1), SumPool(2)), SIGNAL),
+    "GlobalSumPool": (Serial(Conv(2, 1), GlobalSumPool()), SIGNAL),
+    "MaxPool": (Serial(Conv(2, 1), MaxPool(2)), SIGNAL),
+    "Slice": (Serial(Conv(2, 1), Slice(-1)), SIGNAL),
+    "SiteMap": (Serial(Conv(2, 1), SiteMap(((0.5, 0.5, 0.0, 0.0), (0.0, 0.0, 1.0, 2.0)))), SIGNAL),
+    "Concatenate": (Serial(Dense(4), Concatenate(Serial(Relu(), Dense(2)), Dense(2))), VECTOR),
+    "Product": (Serial(Dense(4), Product(Serial(Relu(), Dense(2)), Dense(2))), VECTOR),
+    "Dropout": (Serial(Dense(4), Dropout(0.5), Dense(2)), VECTOR),
+    "Embedding": (Serial(Embedding(5, 2)), (4, 1)),
+    "Recurrent": (Serial(Recurrent(Dense(4), Relu(), Dense(4)), Slice(-1), Dense(2)), SIGNAL),
+    "Attention": (Serial(Attention(Dense(2), Dense(2), Dense(2)), GlobalAvgPool()), SIGNAL),
+    "Masked": (Serial(Masked(0.0, Conv(2, 2), GlobalAvgPool())), SIGNAL),
     "MaximalUpdate": (mup(Serial(Dense(4), Relu(), Dense(2)), VECTOR), VECTOR),
     "Lift": (Lift("C2", 2, 3), IMAGE),
     "GroupConv": (Serial(Lift("C2", 2, 1), Relu(), GroupConv("C2", 2, 3)), IMAGE),
@@ -63,24 +93,33 @@ EXAMPLES |= {
     for name in sorted(ACTIVATIONS)
 }
 
+TOKENS = {"Embedding"}  # their examples are integers
+
 # (class, analysis): why not
 UNSUPPORTED = {
     ("MaximalUpdate", analysis): "features move in that limit"
     for analysis in ("nngp, ntk", "gradients at x1 = x2", "float32 near x1 = x2")
 }
+UNSUPPORTED |= {("MaxPool", analysis): "no kernel in closed form" for _, analysis in [*UNSUPPORTED]}
+UNSUPPORTED |= {("Embedding", "gradients at x1 = x2"): "tokens are integers"}
+UNSUPPORTED |= {("Embedding", "float32 near x1 = x2"): "tokens are integers"}
 
 
 def finite(name: str) -> str:
     """`init` and `apply` agree on the shape, for one example."""
     net, shape = EXAMPLES[name]
-    out = jax.jit(lambda key, x: net.apply(net.init(key, shape)[1], x))(jr.key(0), jnp.ones(shape))
+    x = jnp.ones(shape, int if name in TOKENS else float)
+    out = jax.jit(lambda key, x: net.apply(net.init(key, shape)[1], x))(jr.key(0), x)
     assert out.shape == output_shape(net, shape) and jnp.all(jnp.isfinite(out))
     return "yes"
 
 
 def infinite(name: str) -> str:
     """Both kernels of an input with itself."""
-    total, _, _ = _differentiated(name, 0.0)
+    if name in TOKENS:
+        total = jnp.sum(jnp.stack(nngp_and_ntk(EXAMPLES[name][0], jnp.arange(8).reshape(2, 4, 1) % 5)))
+    else:
+        total, _, _ = _differentiated(name, 0.0)
     assert jnp.isfinite(total) and total != 0
     net = EXAMPLES[name][0]
     last = net.layers[-1] if isinstance(net, Serial) else net
@@ -89,6 +128,7 @@ def infinite(name: str) -> str:
 
 def gradients(name: str) -> str:
     """Derivatives of both kernels with respect to an input, at x1 = x2."""
+    _refuse_tokens(name)
     _, _, slope = _differentiated(name, 0.0)
     assert jnp.all(jnp.isfinite(slope)) and jnp.any(slope != 0)
     return "yes"
@@ -96,6 +136,7 @@ def gradients(name: str) -> str:
 
 def nearby(name: str) -> str:
     """Whether the angle defect of inputs 1e-3 apart keeps its digits in float32, where 1 - cos loses them all."""
+    _refuse_tokens(name)
     double = _differentiated(name, 1e-3)[1]
     single = kernel(EXAMPLES[name][0], *(x.astype("float32") for x in _pair(name, 1e-3))).d.astype(double.dtype)
     error = jnp.max(jnp.abs(single - double) / jnp.maximum(double, 1e-12))
@@ -106,7 +147,8 @@ def empirical(name: str) -> str:
     """The trace of the empirical kernel of one finite network."""
     net, shape = EXAMPLES[name]
     params = net.init(jr.key(0), shape)[1]
-    gram = empirical_ntk(net.apply, params, jr.normal(jr.key(1), (2, *shape)))
+    x = jr.randint(jr.key(1), (2, *shape), 0, 5) if name in TOKENS else jr.normal(jr.key(1), (2, *shape))
+    gram = empirical_ntk(net.apply, params, x)
     assert gram.shape == (2, 2) and jnp.all(jnp.isfinite(gram))
     return "yes"
 
@@ -138,6 +180,13 @@ def table() -> str:
     rows = [["layer", *ANALYSES], ["---"] * (1 + len(ANALYSES))]
     rows += [[f"`{name}`", *(cell(name, analysis) for analysis in ANALYSES)] for name in EXAMPLES]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def _refuse_tokens(name: str) -> None:
+    if name in TOKENS:
+        raise NotImplementedError(
+            "tokens are integers: nothing to differentiate by, and no inputs that nearly coincide"
+        )
 
 
 def _pair(name: str, distance: float) -> tuple[jax.Array, jax.Array]:

@@ -145,6 +145,10 @@ NETS = {
     "3d": (Serial(Conv(1, (2, 1, 3), (1, 1, 2)), Relu(), Conv(1, (1, 2, 2), padding="VALID"), *FLAT), (3, 2, 4, 1)),
     "pool then flatten": (Serial(Conv(1, (3, 3)), Relu(), AvgPool((2, 2)), Conv(1, (2, 2)), *FLAT), (4, 4, 2)),
     "pool same": (Serial(Conv(1, 3), Relu(), AvgPool(3, 2, "SAME"), Conv(1, 2, sigma_b=0.2), *FLAT), (6, 2)),
+    "pool same, then pairs": (
+        Serial(Conv(1, 2), Relu(), AvgPool(3, 2, "SAME"), Dense(1), Relu(), GlobalAvgPool(), Dense(1)),
+        (5, 2),
+    ),
     "pool circular": (
         Serial(Conv(1, 3), Erf(), AvgPool(3, 1, "CIRCULAR"), Conv(1, 2), Relu(), AvgPool(2), Flatten(), Dense(1)),
         (4, 2),

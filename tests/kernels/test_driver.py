@@ -138,10 +138,10 @@ def test_a_kernel_in_place_of_inputs_continues_where_it_ended(cut, same, getkey)
 
 @pytest.mark.parametrize("name", ["dense at sites", "conv 2d valid", "avg pool", "residual conv"])
 def test_what_is_not_needed_does_not_change_the_numbers(name, getkey):
-    make, shape, _ = NETS[name]
+    make, shape = NETS[name].make, NETS[name].shape
     x1, x2 = jr.normal(getkey(), (2, *shape)), jr.normal(getkey(), (2, *shape))
     k12, tangent = nngp_and_ntk(make(1), x1, x2)  # what needs(net) says
-    everything = driver._inputs(x1, x2, Needs(True, "pairs"))
+    everything = driver._inputs(make(1), x1, x2, Needs(True, "pairs"))
     full = jax.jit(driver._propagated)(make(1), everything)
     np.testing.assert_allclose(k12, full.k12, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(tangent, full.ntk, rtol=1e-9, atol=1e-12)

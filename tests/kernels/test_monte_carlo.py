@@ -15,7 +15,8 @@ from equitangents.nets import AbstractActivation, Cos, Dense, Relu, Serial
 
 # compiling takes long: what is much like another case is left to the full run
 SLOW = ["dense, linear, deep", "frozen head", "conv 1d strided", "conv 2d valid", "avg pool overlapping", "conv rates"]
-SLOW += ["conv, pool, nonlinearity"]
+SLOW += ["conv, pool, nonlinearity", "dilated, transposed", "local, sums", "maps of sites", "depthwise", "branches"]
+SLOW += ["recurrent", "attention", "masked"]
 MARKED = {name: pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NETS}
 BIASED = [MARKED[name] for name, case in NETS.items() if not case.unbiased]
 UNBIASED = [MARKED[name] for name, case in NETS.items() if case.unbiased]
@@ -55,8 +56,7 @@ def test_every_nonlinearity_has_the_kernels_of_random_networks_of_any_width(name
 @pytest.mark.parametrize("width", [4, WIDE])
 @pytest.mark.parametrize("name", UNBIASED)
 def test_random_networks_of_any_width_have_the_kernels_of_infinite_width_on_average(name, width, getkey):
-    make, shape, _ = NETS[name]
-    x = jr.normal(getkey(), (2, *shape))
+    make, x = NETS[name].make, NETS[name].examples(getkey())
     finite = monte_carlo(make(width), x, key=getkey(), networks=3000)
     for measured, error, expected in zip(finite[:2], finite[2:], nngp_and_ntk(make(width), x), strict=True):
         assert_within(measured, expected, error)
@@ -64,8 +64,7 @@ def test_random_networks_of_any_width_have_the_kernels_of_infinite_width_on_aver
 
 @pytest.mark.parametrize("name", BIASED)
 def test_networks_of_two_widths_extrapolate_to_infinite_width(name, getkey):
-    make, shape, _ = NETS[name]
-    x = jr.normal(getkey(), (2, *shape))
+    make, x = NETS[name].make, NETS[name].examples(getkey())
     narrow, wide = (monte_carlo(make(n), x, key=getkey(), networks=4000) for n in (16, 32))
     for i, expected in enumerate(nngp_and_ntk(make(1), x)):
         assert_within(2 * wide[i] - narrow[i], expected, np.hypot(2 * wide[2 + i], narrow[2 + i]))

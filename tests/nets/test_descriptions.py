@@ -71,12 +71,12 @@ def test_descriptions_may_be_built_inside_transformations(getkey):
 
 @pytest.mark.parametrize("name", NETS)
 def test_init_and_apply_agree_on_the_shape_and_on_the_key(name, getkey):
-    make, shape, _ = NETS[name]
-    net, key = make(3), getkey()
+    case, shape = NETS[name], NETS[name].shape
+    net, key = case.make(3), getkey()
     draw = jax.jit(lambda key: net.init(key, shape)[1])
     params, again, other = draw(key), draw(key), draw(getkey())
     out = output_shape(net, shape)
-    assert out == jax.eval_shape(net.apply, params, jnp.zeros(shape)).shape
+    assert out == jax.eval_shape(net.apply, params, case.examples(key, 1)[0]).shape
     assert all(isinstance(n, int) for n in out)
     assert eqx.tree_equal(params, again)
     assert not eqx.tree_equal(params, other)
@@ -84,9 +84,11 @@ def test_init_and_apply_agree_on_the_shape_and_on_the_key(name, getkey):
 
 @pytest.mark.parametrize("name", NETS)
 def test_networks_take_the_precision_of_parameters_and_inputs(name, getkey):
-    make, shape, _ = NETS[name]
+    case, make, shape = NETS[name], NETS[name].make, NETS[name].shape
     params = jax.tree.map(lambda p: p.astype(jnp.float32), make(3).init(getkey(), shape)[1])
-    assert jax.eval_shape(make(3).apply, params, jnp.ones(shape, jnp.float32)).dtype == jnp.float32
+    x = case.examples(getkey(), 1)[0]
+    x = x if case.tokens else x.astype(jnp.float32)
+    assert jax.eval_shape(make(3).apply, params, x).dtype == jnp.float32
 
 
 def test_layers_of_one_network_draw_independent_weights(getkey):

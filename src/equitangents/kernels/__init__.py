@@ -1,10 +1,20 @@
 """What a network becomes at infinite width: one open function `propagate`, its rules, and the driver."""
 
+from . import attention as attention
+from . import branches as branches
 from . import conv as conv
 from . import dense as dense
+from . import depthwise as depthwise
+from . import dropout as dropout
 from . import duals as duals
+from . import embedding as embedding
+from . import local as local
+from . import mask as mask
 from . import norm as norm
 from . import pool as pool
+from . import recurrent as recurrent
+from . import sites as sites
+from . import transposed as transposed
 from .activations import dual as dual
 from .activations import second_moment as second_moment
 from .driver import kernel as kernel

@@ -7,35 +7,39 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from ..nets import Conv
+from ..nets import Conv, ConvLocal, DepthwiseConv
 from ..nets.base import Shape
-from ..nets.window import window_margins, window_output
+from ..nets.window import reach, window_margins, window_output
 from .kernel import Kernel, Needs
 from .linear import apply_weights, joint_average
 from .propagate import needs, propagate
 
 
 def window_mean(
-    k: Array, sites: Shape, window: Shape, steps: Shape, padding: str, pairs: bool, dilation: int = 1
+    k: Array, sites: Shape, window: Shape, steps: Shape, padding: str, pairs: bool, apart: Shape = ()
 ) -> Array:
     """Mean over a window of an array over sites, or over pairs of them, both sites moved by the same offset.
 
     Axes after those of the sites are kept. One axis of sites after the other: moved copies are added, each a move of
     the whole array in memory, and what crosses a border is masked. Steps are taken at the end.
+
+    Args:
+        k: of shape (*sites, ...), or (*sites, *sites, ...) with `pairs`.
+        sites, window, steps, padding: as the layer has them.
+        pairs: whether k belongs to pairs of sites.
+        apart: distance of neighbours in the window along each axis; ones if not given.
     """
-    margins = window_margins(sites, tuple((w - 1) * dilation + 1 for w in window), steps, padding)
-    for axis, (w, (low, _)) in enumerate(zip(window, margins, strict=True)):
-        k = lax.optimization_barrier(k)  # or every copy would be computed from the start
-        copies = [_moved(k, sites, axis, dilation * i - low, padding, pairs) for i in range(w)]
+    apart = apart or (1,) * len(window)
+    read = reach(window, apart)
+    margins = window_margins(sites, read, steps, padding)
+    for axis, (w, far, (low, _)) in enumerate(zip(window, apart, margins, strict=True)):
+        copies = [_moved(k, sites, axis, far * i - low, padding, pairs) for i in range(w)]
         k = sum(copies[1:], copies[0])
-    out = tuple(
-        (n + low + high - (w - 1) * dilation - 1) // s + 1
-        for n, w, s, (low, high) in zip(sites, window, steps, margins, strict=True)
-    )
+    sizes = zip(sites, read, steps, margins, strict=True)
+    out = tuple((n + low + high - w) // s + 1 for n, w, s, (low, high) in sizes)
     if out != tuple(sites):
-        copies = 2 if pairs else 1
         taken = tuple(slice(0, (n - 1) * s + 1, s) for n, s in zip(out, steps, strict=True))
-        k = k[taken * copies]
+        k = k[taken * (2 if pairs else 1)]
     return k / math.prod(window)
 
 
@@ -61,15 +65,20 @@ def _moved(k: Array, sites: Shape, axis: int, s: int, padding: str, pairs: bool)
     return jnp.asarray(mask, k.dtype) * flat
 
 
-@propagate.register(Conv)
-def _(layer: Conv, k: Kernel) -> Kernel:
-    sites = window_output(layer, k.sites, layer.window, layer.steps, layer.padding)
+def convolved(layer: Conv | ConvLocal | DepthwiseConv, k: Kernel) -> Kernel:
+    """Averages over the window, before weights and biases."""
+    apart = layer.apart if isinstance(layer, Conv) else (1,) * len(layer.window)
+    sites = window_output(layer, k.sites, reach(layer.window, apart), layer.steps, layer.padding)
 
     def mean(array: Array, pairs: bool) -> Array:
-        return window_mean(array, k.sites, layer.window, layer.steps, layer.padding, pairs)
+        return window_mean(array, k.sites, layer.window, layer.steps, layer.padding, pairs, apart)
 
-    beyond = layer.padding == "SAME"
-    return apply_weights(layer, joint_average(k, lambda array, pairs: array, mean, k.sites, sites, beyond))
+    return joint_average(k, lambda array, pairs: array, mean, k.sites, sites, beyond=layer.padding == "SAME")
+
+
+@propagate.register(Conv)
+def _(layer: Conv, k: Kernel) -> Kernel:
+    return apply_weights(layer, convolved(layer, k))
 
 
 @needs.register(Conv)

@@ -14,9 +14,10 @@ from jaxtyping import Array
 
 from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, Serial, output_shape
 from ..nets.base import is_known
+from ..nets.dropout import one_evaluation
 from ..numerics import quadrature_error
 from .activations import has_closed_form
-from .inputs import check_inputs, input_covariances, input_variances
+from .inputs import check_inputs, input_covariances, input_variances, mask_of, vocabulary
 from .kernel import Kernel, Needs
 from .propagate import needs, propagate
 from .repeats import folded
@@ -94,10 +95,25 @@ def _matrices(net: AbstractLayer, x1: Inputs, x2: Array | None, names: tuple[str
         out = _whole(net, x1, None)
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(both[name] for name in names)
-    description = Description.of(folded(net))
+    matrices = _in_tiles(net, x1, x2, names)
+    alone, random = one_evaluation(net)
+    if x2 is not None or not random:
+        return matrices
+    n = jnp.arange(x1.shape[0])
+    own = _diagonal(alone, x1, names)
+    return tuple(whole.at[n, n].set(part) for whole, part in zip(matrices, own, strict=True))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _diagonal(net: AbstractLayer, x: Array, names: tuple[str, ...]) -> tuple[Array, ...]:
+    """Each input with itself, in one evaluation of a network with dropout."""
+    return jax.lax.map(lambda one: tuple(k[0, 0] for k in _in_tiles(net, one[None], None, names)), x)
+
+
+def _in_tiles(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str, ...]) -> tuple[Array, ...]:
     other = x1 if x2 is None else x2
     rows = tile_rows(jax.default_backend(), _entries(net, x1.shape[1:]), x1.shape[0], other.shape[0])
-    return _tiled(description, x1, x2, names, rows)
+    return _tiled(Description.of(folded(net)), x1, x2, names, rows)
 
 
 class Description(eqx.Module):
@@ -126,7 +142,7 @@ def _tiled(
     wanted = needs(net, Needs(True, "none"))
 
     def tile(a: Array, b: Array) -> tuple[Array, ...]:
-        out = _propagated(net, _inputs(a, b, wanted))
+        out = _propagated(net, _inputs(net, a, b, wanted))
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(_between_sites(both[name], out) for name in names)
 
@@ -152,27 +168,28 @@ def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:
 def _whole(net: AbstractLayer, x1: Inputs, x2: Array | None) -> Kernel:
     if isinstance(x1, Kernel):
         return _propagated(net, x1)
-    return _propagated(net, _inputs(x1, x1 if x2 is None else x2, needs(net, Needs(True, "pairs"))))
+    return _propagated(net, _inputs(net, x1, x1 if x2 is None else x2, needs(net, Needs(True, "pairs"))))
 
 
-def _inputs(x1: Array, x2: Array, wanted: Needs) -> Kernel:
+def _inputs(net: AbstractLayer, x1: Array, x2: Array, wanted: Needs) -> Kernel:
+    (x1, mask1), (x2, mask2) = mask_of(net, x1), mask_of(net, x2)
     k12, d = input_covariances(x1, x2, wanted)
     k11, k22 = input_variances(x1, wanted), input_variances(x2, wanted)
-    return Kernel(k11, k12, k22, d, jnp.zeros_like(k12), x1.shape[1:-1], False)
+    return Kernel(k11, k12, k22, d, jnp.zeros_like(k12), x1.shape[1:-1], False, mask1, mask2)
 
 
 def _propagated(net: AbstractLayer, k: Kernel) -> Kernel:
     """`propagate` over all pairs of two batches; what belongs to one input is computed once for it."""
     static: list[tuple[tuple[int, ...], bool]] = []
 
-    def one(k11, k12, k22, d, ntk):
-        out = propagate(net, Kernel(k11, k12, k22, d, ntk, k.sites, k.gaussian))
+    def one(k11, k12, k22, d, ntk, mask1, mask2):
+        out = propagate(net, Kernel(k11, k12, k22, d, ntk, k.sites, k.gaussian, mask1, mask2))
         static.append((out.sites, out.gaussian))
         return out.k11, out.k12, out.k22, out.d, out.ntk
 
-    columns = jax.vmap(one, (None, 0, 0, 0, 0), (None, 0, 0, 0, 0))
-    rows = jax.vmap(columns, (0, 0, None, 0, 0), (0, 0, None, 0, 0))
-    k11, k12, k22, d, ntk = rows(k.k11, k.k12, k.k22, k.d, k.ntk)
+    columns = jax.vmap(one, (None, 0, 0, 0, 0, None, 0), (None, 0, 0, 0, 0))
+    rows = jax.vmap(columns, (0, 0, None, 0, 0, 0, None), (0, 0, None, 0, 0))
+    k11, k12, k22, d, ntk = rows(k.k11, k.k12, k.k22, k.d, k.ntk, k.mask1, k.mask2)
     sites, gaussian = static[-1]
     return Kernel(k11, k12, k22, d, ntk, sites, gaussian)
 
@@ -193,12 +210,12 @@ def _check(net: object, x1: object, x2: object) -> None:
             raise ValueError("expected no x2 beside a Kernel, which holds both batches already; leave x2 out.")
         _check_quadrature(net, x1)
         return
-    check_inputs(x1, "x1")
+    check_inputs(x1, "x1", vocabulary(net))
     _check_quadrature(net, x1)
     output_shape(net, x1.shape[1:])  # type: ignore[attr-defined]
     if x2 is None:
         return
-    check_inputs(x2, "x2")
+    check_inputs(x2, "x2", vocabulary(net))
     if x1.shape[1:] != x2.shape[1:]:  # type: ignore[attr-defined]
         raise ValueError(
             f"expected x1 and x2 with examples of one shape, got {x1.shape[1:]} and {x2.shape[1:]}."  # type: ignore
@@ -232,7 +249,12 @@ def _check_quadrature(net: AbstractLayer, x1: object) -> None:
 def _first_variance(layers: tuple[AbstractLayer, ...], x1: object) -> float:
     """The largest variance before the first nonlinearity, to the next power of two; 1 where it cannot be looked at."""
     first = next((layer for layer in layers if isinstance(layer, AbstractWeighted)), None)
-    if first is None or not (is_known(first.sigma_w) and is_known(first.sigma_b)) or isinstance(x1, Kernel | Tracer):
+    if (
+        first is None
+        or not (is_known(first.sigma_w) and is_known(first.sigma_b))
+        or isinstance(x1, Kernel | Tracer)
+        or jnp.issubdtype(x1.dtype, jnp.integer)
+    ):
         return 1.0
     x = np.asarray(x1, np.float64)
     size = float(np.max(np.mean(x * x, axis=-1)))

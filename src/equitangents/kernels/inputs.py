@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
+from ..nets import AbstractLayer, Concatenate, Embedding, Masked, Parallel, Product, Serial
 from ..numerics import difference_defect, safe_divide, safe_sqrt
 from .kernel import Needs
 
@@ -22,6 +23,9 @@ def input_variances(x: Array, needs: Needs) -> Array | None:
     channels = x.shape[-1]
     if needs.variances == "none":
         return None
+    if jnp.issubdtype(x.dtype, jnp.integer):
+        full = needs.variances == "pairs" and x.ndim > 2
+        return jax.vmap(lambda one: _equal_tokens(one, one, full))(x)
     if needs.variances == "sites" or x.ndim == 2:
         return jnp.sum(x * x, axis=-1) / channels
     flat = x.reshape(x.shape[0], -1, channels)
@@ -31,6 +35,10 @@ def input_variances(x: Array, needs: Needs) -> Array | None:
 def input_covariances(x1: Array, x2: Array, needs: Needs) -> tuple[Array, Array | None]:
     """k12 and the angle defect d of two batches, each (n1, n2, *pairs) or (n1, n2, *sites); d is None if not needed."""
     sites, channels = x1.shape[1:-1], x1.shape[-1]
+    if jnp.issubdtype(x1.dtype, jnp.integer):
+        full = needs.pairs and bool(sites)
+        equal = jax.vmap(lambda a: jax.vmap(lambda b: _equal_tokens(a, b, full))(x2))(x1)
+        return equal, None if needs.variances == "none" else 1 - equal
     if x1.ndim == 2 and needs.variances != "none":
         return _vectors(x1, x2)
     f1, f2 = (x.reshape(x.shape[0], -1, channels) for x in (x1, x2))
@@ -43,6 +51,15 @@ def input_covariances(x1: Array, x2: Array, needs: Needs) -> tuple[Array, Array 
     v1, v2 = (u1[:, None, :, None], u2[None, :, None]) if pairs else (u1[:, None], u2[None, :])
     d = jnp.clip(jnp.sum((v1 - v2) ** 2, axis=-1) / 2, 0, 2)
     return (jnp.einsum(across, f1, f2) / channels).reshape(shape), d.reshape(shape)
+
+
+def _equal_tokens(x1: Array, x2: Array, pairs: bool) -> Array:
+    """The share of columns in which two examples have the same token, at equal sites or at all pairs of them."""
+    sites = x1.shape[:-1]
+    if pairs:
+        ones = (1,) * len(sites)
+        x1, x2 = x1.reshape(*sites, *ones, -1), x2.reshape(*ones, *sites, -1)
+    return jnp.mean(x1 == x2, axis=-1, dtype=jnp.result_type(float))
 
 
 def _unit(x: Array) -> Array:
@@ -117,8 +134,30 @@ def _(primals, tangents):
     return d, jnp.where(d > 0, tangent, 0)
 
 
-def check_inputs(x: object, name: str) -> None:
-    """Raise unless `x` is a batch of examples of floating point numbers, all finite where they can be looked at."""
+def mask_of(net: AbstractLayer, x: Array) -> tuple[Array, Array | None]:
+    """A batch with zeros at masked sites, and its mask; None if the network does not begin with `Masked`."""
+    while isinstance(net, Serial):
+        net = net.layers[0]
+    if not isinstance(net, Masked):
+        return x, None
+    real = net.find(x)
+    return x * real[..., None], real
+
+
+def vocabulary(net: AbstractLayer) -> int | None:
+    """Number of different tokens that the network takes; None if it takes floating point numbers."""
+    while isinstance(net, Serial):
+        net = net.layers[0]
+    if isinstance(net, Parallel | Concatenate | Product):
+        return vocabulary(net.layers[0])
+    return net.vocabulary if isinstance(net, Embedding) else None
+
+
+def check_inputs(x: object, name: str, tokens: int | None = None) -> None:
+    """Raise unless `x` is a batch of examples of finite floating point numbers, or of `tokens` different integers.
+
+    Numbers are looked at where they can be.
+    """
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
         raise TypeError(
             f"expected {name} to be an array (n, *sites, channels), got {type(x).__name__}; use jnp.asarray."
@@ -130,6 +169,15 @@ def check_inputs(x: object, name: str) -> None:
         )
     if math.prod(shape) == 0:
         raise ValueError(f"expected {name} to hold examples, got the empty shape {shape}.")
+    if tokens is not None:
+        if not jnp.issubdtype(x.dtype, jnp.integer):
+            raise TypeError(f"expected {name} of tokens, integers, got {x.dtype}; convert with {name}.astype(int).")
+        if isinstance(x, jax.core.Tracer):
+            return
+        low, high = int(np.asarray(x).min()), int(np.asarray(x).max())
+        if low < 0 or high >= tokens:
+            raise ValueError(f"expected {name} of tokens from 0 to {tokens - 1}, got {low} to {high}.")
+        return
     if not jnp.issubdtype(x.dtype, jnp.floating):
         raise TypeError(f"expected {name} of floating point numbers, got {x.dtype}; convert with {name}.astype(float).")
     if not isinstance(x, jax.core.Tracer) and not np.isfinite(np.asarray(x)).all():

@@ -25,6 +25,7 @@ class Kernel(eqx.Module):
         sites: shape of the sites.
         gaussian: whether channels are independent centred Gaussians here, as after a layer with weights; nonlinearities
             need that, and raw inputs are not.
+        mask1, mask2: of raw inputs before `Masked`: 1 at the sites that count and 0 at the others, of shape `sites`.
     """
 
     k11: Array | None
@@ -34,6 +35,8 @@ class Kernel(eqx.Module):
     ntk: Array
     sites: tuple[int, ...] = eqx.field(static=True, default=())
     gaussian: bool = eqx.field(static=True, default=False)
+    mask1: Array | None = None
+    mask2: Array | None = None
 
     @property
     def pairs(self) -> bool:

@@ -82,6 +82,20 @@ def _scale(v: Array, sites: tuple[int, ...]) -> Array:
     return lax.stop_gradient(jnp.where(largest > 0, largest, 1))
 
 
+def scaled(k: Kernel, c1: Array | float, c2: Array | float) -> Kernel:
+    """The kernel of c x: each input times positive numbers of its own, one for all or one for each site."""
+    c1, c2 = (jnp.broadcast_to(jnp.asarray(c, k.k12.dtype), k.sites) for c in (c1, c2))
+    s1, s2 = spread(c1, c2, k)
+
+    def own(v: Array | None, c: Array) -> Array | None:
+        if v is None:
+            return None
+        left, right = spread(c, c, Kernel(None, v, None, None, v, k.sites))
+        return v * left * right
+
+    return Kernel(own(k.k11, c1), k.k12 * s1 * s2, own(k.k22, c2), k.d, k.ntk * s1 * s2, k.sites, k.gaussian)
+
+
 def global_average(k: Kernel) -> Kernel:
     """Average over all sites of each input on its own: `independent_average` with one window, the whole."""
     return independent_average(k, jnp.mean, lambda array: jnp.mean(at_sites(array, k.sites)), ())

@@ -12,7 +12,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from ..nets import AbstractLayer, output_shape
 from .empirical import empirical_ntk
-from .inputs import check_inputs
+from .inputs import check_inputs, vocabulary
 
 
 class MonteCarlo(NamedTuple):
@@ -62,9 +62,9 @@ def monte_carlo(
         raise TypeError("expected a key for the random networks, got None; pass for example key=jax.random.key(0).")
     if isinstance(networks, bool) or not isinstance(networks, int) or networks < 2:
         raise ValueError(f"expected networks to be an integer >= 2, as an error needs two, got {networks!r}.")
-    check_inputs(x1, "x1")
+    check_inputs(x1, "x1", vocabulary(net))
     if x2 is not None:
-        check_inputs(x2, "x2")
+        check_inputs(x2, "x2", vocabulary(net))
         if x1.shape[1:] != x2.shape[1:]:
             raise ValueError(f"expected x1 and x2 with examples of one shape, got {x1.shape[1:]} and {x2.shape[1:]}.")
     output_shape(net, x1.shape[1:])
@@ -74,9 +74,10 @@ def monte_carlo(
 @eqx.filter_jit
 def _averaged(net: AbstractLayer, x1: Array, x2: Array | None, keys: Array) -> MonteCarlo:
     *sites, _ = output_shape(net, x1.shape[1:])
+    dtype = x1.dtype if jnp.issubdtype(x1.dtype, jnp.floating) else jnp.result_type(float)
 
     def one(key: PRNGKeyArray) -> Array:
-        params = jax.tree.map(lambda p: p.astype(x1.dtype), net.init(key, x1.shape[1:])[1])
+        params = jax.tree.map(lambda p: p.astype(dtype), net.init(key, x1.shape[1:])[1])
         outs = [jax.vmap(net.apply, (None, 0))(params, x) for x in (x1, x1 if x2 is None else x2)]
         return jnp.stack([_products(*outs), _tangents(net, params, x1, x2, len(sites))])
 

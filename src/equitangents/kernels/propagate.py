@@ -8,8 +8,12 @@ from ..nets import (
     AbstractActivation,
     AbstractLayer,
     AbstractWeighted,
+    Attention,
+    Concatenate,
     MaximalUpdate,
     Parallel,
+    Product,
+    Recurrent,
     Residual,
     Serial,
 )
@@ -61,8 +65,8 @@ def _(layer: Serial, after: Needs) -> Needs:
 @propagate.register(Residual)
 def _(layer: Residual, k: Kernel) -> Kernel:
     if not draws_weights(layer.layer):
-        raise _dependent(layer)
-    return _independent_sum([k, propagate(layer.layer, k)])
+        raise dependent(layer)
+    return independent_sum([k, propagate(layer.layer, k)])
 
 
 @needs.register(Residual)
@@ -73,8 +77,8 @@ def _(layer: Residual, after: Needs) -> Needs:
 @propagate.register(Parallel)
 def _(layer: Parallel, k: Kernel) -> Kernel:
     if [draws_weights(inside) for inside in layer.layers].count(False) > 1:
-        raise _dependent(layer)
-    return _independent_sum([propagate(inside, k) for inside in layer.layers])
+        raise dependent(layer)
+    return independent_sum([propagate(inside, k) for inside in layer.layers])
 
 
 @needs.register(Parallel)
@@ -92,27 +96,28 @@ def _(layer: MaximalUpdate, k: Kernel) -> Kernel:
 
 def draws_weights(layer: AbstractLayer) -> bool:
     """Whether the output is linear in weights of its own, with nothing but linear maps after them."""
-    if isinstance(layer, AbstractWeighted):
+    if isinstance(layer, AbstractWeighted | Attention):
         return True
-    if isinstance(layer, Parallel):
+    if isinstance(layer, Parallel | Concatenate):
         return all(map(draws_weights, layer.layers))
     if isinstance(layer, Serial):
         for inside in reversed(layer.layers):
             if draws_weights(inside):
                 return True
-            if isinstance(inside, AbstractActivation | Parallel | Residual):
+            if isinstance(inside, AbstractActivation | Parallel | Residual | Concatenate | Product | Recurrent):
                 return False
     return False
 
 
-def _dependent(layer: AbstractLayer) -> ValueError:
+def dependent(layer: AbstractLayer) -> ValueError:
+    """The error of a layer whose branches are not independent."""
     return ValueError(
         f"{type(layer).__name__} expected all branches but one to end in a layer with its own weights, as only then "
         "are they independent at infinite width; end the branches in Dense or Conv."
     )
 
 
-def _independent_sum(terms: list[Kernel]) -> Kernel:
+def independent_sum(terms: list[Kernel]) -> Kernel:
     """Kernel of a sum of independent terms."""
     if not all(term.pairs for term in terms):
         terms = [diagonal(term) for term in terms]

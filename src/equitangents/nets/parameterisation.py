@@ -6,8 +6,13 @@ from functools import singledispatch
 import equinox as eqx
 from jaxtyping import Array, PRNGKeyArray
 
+from .attention import Attention
 from .base import AbstractLayer, Params, Scalar, Shape, check_shape, is_known, output_shape
+from .branches import Concatenate, Product
 from .combinators import Parallel, Residual, Serial
+from .depthwise import DepthwiseConv
+from .mask import Masked
+from .recurrent import Recurrent
 from .weights import AbstractWeighted, exists
 
 Fill = Callable[[AbstractWeighted, Shape, bool, bool], AbstractWeighted]
@@ -58,6 +63,42 @@ def _(layer: Parallel, shape: Shape, rule: Fill, first: bool, last: bool) -> Par
     return Parallel(*(fill(inside, shape, rule, first, last) for inside in layer.layers))
 
 
+@fill.register(Concatenate)
+def _(layer: Concatenate, shape: Shape, rule: Fill, first: bool, last: bool) -> Concatenate:
+    filled = (fill(inside, shape, rule, first, last) for inside in layer.layers)
+    return Concatenate(*filled, proportions=layer.proportions)
+
+
+@fill.register(Product)
+def _(layer: Product, shape: Shape, rule: Fill, first: bool, last: bool) -> Product:
+    return Product(*(fill(inside, shape, rule, first, last) for inside in layer.layers))
+
+
+@fill.register(Masked)
+def _(layer: Masked, shape: Shape, rule: Fill, first: bool, last: bool) -> Masked:
+    return Masked(layer.value, *fill(Serial(*layer.layers), shape, rule, first, last).layers)  # type: ignore[attr-defined]
+
+
+@fill.register(DepthwiseConv)
+def _(layer: DepthwiseConv, shape: Shape, rule: Fill, first: bool, last: bool) -> AbstractLayer:
+    return rule(layer, shape, True, False)  # its fan_in does not grow with the width, as that of a first layer
+
+
+@fill.register(Recurrent)
+def _(layer: Recurrent, shape: Shape, rule: Fill, first: bool, last: bool) -> Recurrent:
+    state = (*shape[:-1], layer.read.width) if shape else shape
+    read, hidden = rule(layer.read, shape, first, False), rule(layer.hidden, state, False, False)
+    return eqx.tree_at(lambda inside: (inside.read, inside.hidden), layer, (read, hidden))
+
+
+@fill.register(Attention)
+def _(layer: Attention, shape: Shape, rule: Fill, first: bool, last: bool) -> Attention:
+    values = (*shape[:-1], layer.heads * layer.value.width) if shape else shape
+    key, value = rule(layer.key, shape, first, False), rule(layer.value, shape, first, False)
+    query = None if layer.query is None else rule(layer.query, shape, first, False)
+    return Attention(key, value, rule(layer.out, values, False, last), query, layer.heads, layer.scores)  # type: ignore[arg-type]
+
+
 def standard(net: AbstractLayer, shape: Shape) -> AbstractLayer:
     r"""The standard parameterisation: $W \sim N(0, \sigma_w^2 / \text{fan_in})$, trained by plain gradients on W and b.
 
@@ -106,7 +147,7 @@ def mup(net: AbstractLayer, shape: Shape) -> "MaximalUpdate":
         raise ValueError("mup expected a network that is not in its parameterisation yet, got mup(...); apply it once.")
 
     def rule(layer: AbstractWeighted, inside: Shape, first: bool, last: bool) -> AbstractWeighted:
-        n, m = layer.fan_in(inside), layer.width
+        n, m = layer.fan_in(inside), layer.channels(inside)
         if last:
             return _with(layer, layer.sigma_w / n**0.5, 1.0 if not first else n, 1.0)
         return _with(layer, layer.sigma_w, n * m if first else n, m)

@@ -48,25 +48,37 @@ class AbstractWeighted(AbstractLayer):
         """Learning-rate factor of the biases: lambda_b, or sigma_b**2 where it is None."""
         return self.sigma_b**2 if self.lambda_b is None else self.lambda_b
 
-    def draw(self, key: PRNGKeyArray, weight_shape: Shape) -> dict[str, Array]:
+    def channels(self, shape: Shape) -> int:
+        """Number of output channels for one example of `shape`."""
+        return self.width
+
+    def draw(self, key: PRNGKeyArray, weight_shape: Shape, bias_shape: Shape | None = None) -> dict[str, Array]:
         """Parameters {"w": weight_shape, "b": (width,)}; one that has neither prior nor rate is absent."""
         w_key, b_key = jr.split(key)
         params = {}
         if exists(self.sigma_w, self.lambda_w):
             params["w"] = stored(w_key, weight_shape, self.sigma_w, self.lambda_w)
         if exists(self.sigma_b, self.lambda_b):
-            params["b"] = stored(b_key, (self.width,), self.sigma_b, self.lambda_b)
+            params["b"] = stored(b_key, bias_shape or (self.width,), self.sigma_b, self.lambda_b)
         return params
 
-    def combine(self, params: dict[str, Array], linear: Callable[[Array], Array], x: Array, fan_in: int) -> Array:
+    def combine(
+        self,
+        params: dict[str, Array],
+        linear: Callable[[Array], Array],
+        x: Array,
+        fan_in: int,
+        weight_shape: Shape | None = None,
+    ) -> Array:
         """`linear(W) + b` for the weights W and biases b that `params` stands for; zeros where a parameter is absent.
 
-        `linear` must be linear in W; the scale of the weights is applied to its result, which is the smaller array.
+        `linear` takes weights of `weight_shape`, (fan_in, width) if not given, when they are absent. It
+        must be linear in W; the scale of the weights is applied to its result, which is the smaller array.
         """
         if "w" in params:
             out = used(params["w"], self.sigma_w, self.lambda_w, linear) / math.sqrt(fan_in)
         else:
-            out = linear(jnp.zeros((fan_in, self.width), x.dtype))
+            out = linear(jnp.zeros(weight_shape or (fan_in, self.width), x.dtype))
         if "b" in params:
             out = out + jnp.broadcast_to(used(params["b"], self.sigma_b, self.lambda_b, lambda b: b), out.shape)
         return out

@@ -4,6 +4,7 @@ import itertools
 from typing import Literal, get_args
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array
 
@@ -30,6 +31,17 @@ def check_window(owner: str, window: tuple[int, ...], strides: tuple[int, ...], 
         raise ValueError(f"{owner}: expected padding 'SAME', 'VALID' or 'CIRCULAR', got {padding!r}.")
 
 
+def reach(window: Shape, dilation: Shape) -> Shape:
+    """Sites from the first to the last that a window reads, where `dilation` is the distance of neighbours in it."""
+    return tuple((w - 1) * d + 1 for w, d in zip(window, dilation, strict=True))
+
+
+def spaced(x: Array, steps: Shape, first: int = 0) -> Array:
+    """`x` with step - 1 zeros after each site, along the axes from `first` on."""
+    pads = [(0, 0, 0)] * first + [(0, s - 1, s - 1) for s in steps]
+    return lax.pad(x, np.zeros((), x.dtype), pads + [(0, 0, 0)] * (x.ndim - len(pads)))
+
+
 def window_margins(sites: Shape, window: Shape, strides: Shape, padding: str) -> list[tuple[int, int]]:
     """Sites to add before and after each axis, so that a VALID window then gives the wanted output."""
     if padding == "VALID":
@@ -49,7 +61,7 @@ def pad_sites(x: Array, margins: list[tuple[int, int]], padding: str, first: int
     return jnp.pad(x, pads, mode="wrap" if padding == "CIRCULAR" else "constant")
 
 
-def patches(x: Array, window: Shape, steps: Shape) -> Array:
+def patches(x: Array, window: Shape, steps: Shape, dilation: Shape | None = None) -> Array:
     """The windows of padded sites, `(*sites, |window| * channels)`, offsets slow and channels fast.
 
     A convolution is then a matrix product. On a CPU, training through it is 12 to 22 times faster than through XLA's
@@ -57,9 +69,11 @@ def patches(x: Array, window: Shape, steps: Shape) -> Array:
     """
     if x.shape[:-1] == tuple(window):
         return x.reshape(*[1] * len(window), -1)
-    counts = [(n - w) // s + 1 for n, w, s in zip(x.shape, window, steps, strict=False)]
+    apart = dilation or (1,) * len(window)
+    counts = [(n - w) // s + 1 for n, w, s in zip(x.shape, reach(window, apart), steps, strict=False)]
 
     def shifted(offset: tuple[int, ...]) -> Array:
+        offset = tuple(o * d for o, d in zip(offset, apart, strict=True))
         stops = [o + (n - 1) * s + 1 for o, n, s in zip(offset, counts, steps, strict=True)]
         return lax.slice(x, (*offset, 0), (*stops, x.shape[-1]), (*steps, 1))
 

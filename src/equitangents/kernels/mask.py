@@ -1,0 +1,55 @@
+"""Masks at infinite width: covariances with masked sites are zero, and averages divide by the number of the others."""
+
+from jaxtyping import Array
+
+from ..nets import AbstractLayer, GlobalAvgPool, Masked, Parallel, Residual, Serial
+from ..nets.mask import after_mask, share
+from .kernel import Kernel, Needs, spread
+from .linear import scaled
+from .propagate import dependent, draws_weights, independent_sum, needs, propagate
+
+
+@propagate.register(Masked)
+def _(layer: Masked, k: Kernel) -> Kernel:
+    if k.mask1 is None or k.mask2 is None:
+        raise ValueError("Masked expected raw inputs, from which it reads masks; make it the first layer of a network.")
+    return _masked(Serial(*layer.layers), k, k.mask1, k.mask2)[0]
+
+
+@needs.register(Masked)
+def _(layer: Masked, after: Needs) -> Needs:
+    return needs(Serial(*layer.layers), after)
+
+
+def zeroed(k: Kernel, mask1: Array, mask2: Array) -> Kernel:
+    """The kernel without masked sites: no variance, covariance or angle there."""
+    out = scaled(k, mask1, mask2)
+    s1, s2 = spread(mask1, mask2, k)
+    d = None if k.d is None else k.d * s1 * s2
+    return Kernel(out.k11, out.k12, out.k22, d, out.ntk, k.sites, k.gaussian)
+
+
+def _masked(
+    layer: AbstractLayer, k: Kernel, mask1: Array | None, mask2: Array | None
+) -> tuple[Kernel, Array | None, Array | None]:
+    if mask1 is None or mask2 is None:
+        return propagate(layer, k), None, None
+    left1, left2 = after_mask(layer, mask1), after_mask(layer, mask2)
+    if isinstance(layer, Serial):
+        for inside in layer.layers:
+            k, mask1, mask2 = _masked(inside, k, mask1, mask2)
+        return k, mask1, mask2
+    if isinstance(layer, Residual):
+        if not draws_weights(layer.layer):
+            raise dependent(layer)
+        return independent_sum([k, _masked(layer.layer, k, mask1, mask2)[0]]), left1, left2
+    if isinstance(layer, Parallel):
+        if [draws_weights(inside) for inside in layer.layers].count(False) > 1:
+            raise dependent(layer)
+        return independent_sum([_masked(inside, k, mask1, mask2)[0] for inside in layer.layers]), left1, left2
+    out = propagate(layer, k)
+    if isinstance(layer, GlobalAvgPool):
+        out = scaled(out, share(mask1), share(mask2))
+    if left1 is None or left2 is None:
+        return out, None, None
+    return zeroed(out, left1, left2), left1, left2
