@@ -1,9 +1,11 @@
 """What a network becomes at infinite width: one open function `propagate`, its rules, and the driver."""
 
+from . import arcsine as arcsine
 from . import conv as conv
 from . import dense as dense
 from . import duals as duals
 from . import norm as norm
+from . import polynomials as polynomials
 from . import pool as pool
 from .activations import dual as dual
 from .activations import second_moment as second_moment
