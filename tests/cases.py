@@ -44,6 +44,7 @@ ACTIVATIONS = {
     "exp": nets.Exp(0.8, 0.5),
     "gaussian": nets.Gaussian(1.2, 0.7),
     "gabor": nets.Gabor(),
+    "exp normalized": nets.ExpNormalized(0.7, -0.5),
     "hermite": nets.Hermite(3),
     "monomial": nets.Monomial(2),
     "polynomial": nets.Polynomial((0.3, 1.0, -0.5, 0.2)),

@@ -15,6 +15,7 @@ from ..numerics import (
     dual_by_quadrature,
     expansion,
     hermite_coefficients,
+    materialise,
     parity_of,
     quadrature_error,
     series_dual,
@@ -94,7 +95,8 @@ def _expanded(layer: AbstractActivation, k: Array, terms: int) -> Expansion:
     def slope(z: Array) -> Array:
         return jax.jvp(layer.phi, (z,), (jnp.ones_like(z),))[1]
 
-    return expansion(hermite_coefficients(layer.phi, k, 1)[0], hermite_coefficients(slope, k, terms), k)
+    mean = hermite_coefficients(layer.phi, k, 1)[0]
+    return materialise(expansion(mean, hermite_coefficients(slope, k, terms), k))
 
 
 def method_of(layer: AbstractActivation) -> Literal["closed form", "series", "quadrature"]:
@@ -135,9 +137,7 @@ def _(layer: AbstractActivation, k: Kernel) -> Kernel:
         raise ValueError(f"{type(layer).__name__} needs the angle defect, which a rule before it did not keep.")
     s11, s22 = spread(v11, v22, k)
     e, e_prime, d = _completed(layer, s11, s22, k.d)
-    self1, self2 = _variances_after(layer, v11, k.sites), _variances_after(layer, v22, k.sites)
-    # without these XLA fuses layer into layer, and works out again what belongs to one input for each pair
-    self1, self2, e, d = lax.optimization_barrier((self1, self2, e, d))
+    self1, self2 = (materialise(_variances_after(layer, v, k.sites)) for v in (v11, v22))
     return Kernel(self1, e, self2, d, e_prime * k.ntk, k.sites, False)
 
 

@@ -8,24 +8,25 @@ import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array
 
 from ..nets import Erf, Gelu
 from ..nets.base import is_known
-from ..numerics import affine_defect, arcsine_ratio, safe_sqrt
+from ..numerics import affine_defect, arcsine_ratio, materialise, safe_sqrt
 from .activations import Dual, dual
 from .nearby import defect_of_variances, log_variance, near_limit, variance_metric
 
 
 class Correlation(NamedTuple):
-    r"""Of two noisy variables; all but the first for each pair.
+    r"""Of two noisy variables, for each pair.
 
     Attributes:
         size: $\sqrt{s_1 s_2}$.
         minor: $1 - \rho^2$.
         cosine: of the arcsine, $\sqrt{1 - t^2}$.
         equal: the same at d = 0.
-        arcsine: arcsin t.
+        arcsine: arcsin(t) / t.
         fall: arcsin t at d = 0 less that at d, divided by `size`, where d is small.
     """
 
@@ -37,19 +38,52 @@ class Correlation(NamedTuple):
     fall: Array
 
 
-def correlation(k11: Array, k22: Array, d: Array, w: Array | float) -> Correlation:
-    """From variances and the angle defect before the noise."""
-    q1, q2 = 1 / (1 + w * k11), 1 / (1 + w * k22)
-    s1, s2 = w * k11 * q1, w * k22 * q2
-    size = safe_sqrt(s1) * safe_sqrt(s2)
+def correlation(one: "Noisy", two: "Noisy", d: Array) -> Correlation:
+    """From what belongs to each variable and the angle defect before the noise."""
+    size = one.root * two.root
     rho, minor = 1 - d, d * (2 - d)
-    rest = q1 + s1 * q2  # 1 - s1 s2
-    cosine, equal = jnp.sqrt(rest + s1 * s2 * minor), jnp.sqrt(rest)
-    t = size * rho
+    both = one.share * two.share
+    rest = one.rest + one.share * two.rest  # 1 - both
+    cosine, equal = jnp.sqrt(rest + both * minor), jnp.sqrt(rest)
     sine = minor / (cosine + jnp.maximum(rho, 0) * equal)  # of the difference of the arcsines, divided by size
-    x = jnp.minimum((size * sine) ** 2, 0.25)
+    x = jnp.minimum(both * sine**2, 0.25)
     fall = sine * (1 + x * (1 / 6 + x * (3 / 40 + x * (5 / 112 + x * 35 / 1152))))
-    return Correlation(size, minor, cosine, equal, t * arcsine_ratio(t, cosine), fall)
+    return Correlation(size, minor, cosine, equal, arcsine_ratio(size * rho, cosine), fall)
+
+
+class Noisy(NamedTuple):
+    r"""What belongs to one input, each of the shape of its variance.
+
+    Attributes:
+        share: $s = w k / (1 + w k)$.
+        root: its square root.
+        rest: $1 - s$.
+        rest_root: the square root of that.
+        scale: $\sqrt{E \phi^2 / s}$, but for a factor of all inputs.
+        metric: `variance_metric`.
+        log: `log_variance`.
+    """
+
+    share: Array
+    root: Array
+    rest: Array
+    rest_root: Array
+    scale: Array
+    metric: Array
+    log: Array
+
+
+def _noisy(k: Array, w: Array | float, scale: Array, metric: Array) -> Noisy:
+    rest = 1 / (1 + w * k)
+    share = w * k * rest
+    return materialise(Noisy(share, safe_sqrt(share), rest, jnp.sqrt(rest), scale, metric, log_variance(k)))
+
+
+def _defect(one: Noisy, two: Noisy, d: Array, fall: Array, ratio: Array) -> Array:
+    """The defect after: `ratio` is 1 less it; `fall` is the part of it that d makes, good for near pairs."""
+    start, near = defect_of_variances(one.metric, two.metric, one.log, two.log)
+    near = near & (d < near_limit(d.dtype))
+    return jnp.clip(jnp.where(near, start + fall, 1 - ratio), 0, 2)
 
 
 @dual.register(Erf)
@@ -57,74 +91,56 @@ def _(layer: Erf, k11: Array, k22: Array, d: Array) -> Dual:
     """Equation (11) of Williams (1996), Computing with infinite networks."""
     a, b, c = layer.numbers(d)
     w = 2 * b**2
-    pair = correlation(k11, k22, d, w)
+    one, two = (_noisy(k, w, *_erf_scale_and_metric(w * k)) for k in (k11, k22))
+    pair = correlation(one, two, d)
     scale = a**2 * 2 / math.pi
-    e, scale1, scale2 = scale * pair.arcsine, _erf_scale(k11, w), _erf_scale(k22, w)
-    roots = safe_sqrt(1 / (1 + w * k11)) * safe_sqrt(1 / (1 + w * k22))
-    e_prime = scale * w * roots / pair.cosine
-    start, near = defect_of_variances(_erf_metric(k11, w), _erf_metric(k22, w), log_variance(k11), log_variance(k22))
-    near = near & (d < near_limit(d.dtype))
-    ratio = arcsine_ratio(pair.size * (1 - d), pair.cosine)
-    inverse = 1 / (scale1 * scale2)
-    d_out = jnp.clip(jnp.where(near, start + pair.fall * inverse, 1 - (1 - d) * ratio * inverse), 0, 2)
+    shape = (1 - d) * pair.arcsine
+    e, e_prime = scale * pair.size * shape, scale * w * one.rest_root * two.rest_root / pair.cosine
+    inverse = one.scale * two.scale
+    d_out = _defect(one, two, d, pair.fall * inverse, shape * inverse)
     if is_known(layer.c) and layer.c == 0:
         return e, e_prime, d_out
-    one, two = (scale * _noisy_share(k, w) * r**2 for k, r in ((k11, scale1), (k22, scale2)))
-    return e + c**2, e_prime, affine_defect(one, two, d_out, 1.0, c**2)
+    before = (scale * noisy.share / noisy.scale**2 for noisy in (one, two))
+    return e + c**2, e_prime, affine_defect(*before, d_out, 1.0, c**2)
 
 
-def _noisy_share(k: Array, w: Array) -> Array:
-    return w * k / (1 + w * k)
-
-
-def _erf_scale(k: Array, w: Array) -> Array:
-    r"""$\sqrt{\arcsin(s) / s}$."""
-    s, q = _noisy_share(k, w), 1 / (1 + w * k)
-    return jnp.sqrt(arcsine_ratio(s, jnp.sqrt(q * (1 + s))))
-
-
-def _erf_metric(k: Array, w: Array) -> Array:
-    r"""`variance_metric` in closed form: $q^2 F''/4$ of $F(x) = \log\arcsin e^x$, $F'' = T (1 + T^2)/\alpha - T^2/\alpha^2$."""
-    s, q = _noisy_share(k, w), 1 / (1 + w * k)
+def _erf_scale_and_metric(x: Array) -> tuple[Array, Array]:
+    r"""$\sqrt{s / \alpha}$, $\alpha = \arcsin s$; and $q^2 F''/4$ of $F(y) = \log\arcsin e^y$ at $y = \log s$."""
+    q = 1 / (1 + x)
+    s = x * q
     cosine = jnp.sqrt(q * (1 + s))
-    ratio = 1 / (cosine * arcsine_ratio(s, cosine))  # T / alpha, T the tangent of alpha = arcsin s
-    return q**2 / 4 * jnp.maximum(ratio / cosine**2 - ratio**2, 0)
+    arcsine = arcsine_ratio(s, cosine)
+    ratio = 1 / (cosine * arcsine)  # T / alpha, T the tangent of alpha = arcsin s
+    return lax.rsqrt(arcsine), q**2 / 4 * jnp.maximum(ratio / cosine**2 - ratio**2, 0)
 
 
 @dual.register(Gelu)
 def _(layer: Gelu, k11: Array, k22: Array, d: Array) -> Dual:
     r"""From $\phi = z \Phi(z)$ by integration by parts; `root` is that of $(1 + k_{11})(1 + k_{22}) - k_{12}^2$."""
-    pair = correlation(k11, k22, d, 1.0)
-    q1, q2 = 1 / (1 + k11), 1 / (1 + k22)
-    g, rho, roots, sums = safe_sqrt(k11) * safe_sqrt(k22), 1 - d, jnp.sqrt(q1) * jnp.sqrt(q2), q1 + q2
-    both_positive = 0.25 + pair.arcsine / (2 * math.pi)
-    inverse = roots / pair.cosine  # 1 / root
-    shape = rho * both_positive + g * (pair.minor + rho**2 * sums) * inverse / (2 * math.pi)
-    e_prime = both_positive + g * rho * inverse / (2 * math.pi) * (sums + inverse**2)
-    scale1, scale2 = _gelu_scale(k11), _gelu_scale(k22)
-    metric1, metric2 = variance_metric(_gelu_aligned, k11), variance_metric(_gelu_aligned, k22)
-    start, near = defect_of_variances(metric1, metric2, log_variance(k11), log_variance(k22))
-    near = near & (d < near_limit(d.dtype))
-    spread = sums * g**2 * roots**2 / (pair.equal * (pair.equal + pair.cosine)) - (1 - sums)
-    fall = d * both_positive + (pair.size * pair.fall + g * pair.minor * spread * inverse) / (2 * math.pi)
-    size = scale1 * scale2
-    d_out = jnp.clip(jnp.where(near, start + fall / size, 1 - shape / size), 0, 2)
-    return g * shape, e_prime, d_out
+    one, two = (_noisy(k, 1.0, lax.rsqrt(_gelu_aligned(k, k)), _gelu_metric(k)) for k in (k11, k22))
+    pair = correlation(one, two, d)
+    roots = one.rest_root * two.rest_root
+    rho, sums, inverse = 1 - d, one.rest + two.rest, roots / pair.cosine  # 1 / root
+    g = safe_sqrt(k11) * safe_sqrt(k22)
+    density = g * inverse / (2 * math.pi)
+    both_positive = 0.25 + pair.size * rho * pair.arcsine / (2 * math.pi)
+    shape = rho * both_positive + density * (pair.minor + rho**2 * sums)
+    e_prime = both_positive + rho * density * (sums + inverse**2)
+    narrower = sums * (g * roots) ** 2 / (pair.equal * (pair.equal + pair.cosine)) - (1 - sums)
+    fall = d * both_positive + pair.size * pair.fall / (2 * math.pi) + density * pair.minor * narrower
+    size = one.scale * two.scale
+    return g * shape, e_prime, _defect(one, two, d, fall * size, shape * size)
+
+
+def _gelu_metric(k: Array) -> Array:
+    return variance_metric(_gelu_aligned, k)
 
 
 def _gelu_aligned(k11: Array, k22: Array) -> Array:
     r"""$E[\phi(r_1 z) \phi(r_2 z)] / (r_1 r_2)$."""
     q1, q2 = 1 / (1 + k11), 1 / (1 + k22)
     s1, s2 = k11 * q1, k22 * q2
-    t, cosine = jnp.sqrt(s1 * s2), jnp.sqrt(q1 + s1 * q2)
+    t, cosine = safe_sqrt(s1 * s2), jnp.sqrt(q1 + s1 * q2)
     inverse = jnp.sqrt(q1 * q2) / cosine
-    g = jnp.sqrt(k11 * k22)
+    g = safe_sqrt(k11 * k22)
     return 0.25 + t * arcsine_ratio(t, cosine) / (2 * math.pi) + g * (q1 + q2) * inverse / (2 * math.pi)
-
-
-def _gelu_scale(k: Array) -> Array:
-    r"""$\sqrt{E \phi^2 / k}$."""
-    q = 1 / (1 + k)
-    s = k * q
-    arcsine = s * arcsine_ratio(s, jnp.sqrt(q * (1 + s)))
-    return jnp.sqrt(0.25 + arcsine / (2 * math.pi) + k * q / jnp.sqrt(1 + 2 * k) / math.pi)

@@ -178,7 +178,7 @@ def _check(net: object, x1: object, x2: object) -> None:
 
 
 def _check_quadrature(net: AbstractLayer, x1: object) -> None:
-    """Warn where the series or quadrature of a nonlinearity is not good enough, at the variance that it will meet first."""
+    """Warn where the expectations of a nonlinearity are not good enough, at the variance that it will meet first."""
     layers = net.layers if isinstance(net, Serial) else (net,)
     found = jax.tree.leaves(net, is_leaf=lambda inside: isinstance(inside, AbstractActivation))
     doubtful = [layer for layer in found if isinstance(layer, AbstractActivation) and not has_closed_form(layer)]

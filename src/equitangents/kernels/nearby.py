@@ -23,7 +23,7 @@ def near_limit(dtype) -> float:
 
 
 def variance_metric(expectation: Callable[[Array, Array], Array], k: Array) -> Array:
-    r"""$\partial_1 \partial_2 \log G$ at $\log k_1 = \log k_2 = \log k$, for $G(k_1, k_2) = E[\phi(r_1 z) \phi(r_2 z)]$.
+    r"""$\partial_1 \partial_2 \log G$ at $\log k_1 = \log k_2 = \log k$, of $G = E[\phi(r_1 z) \phi(r_2 z)]$.
 
     Computed for each input on its own; 0 where the variance is 0.
     """

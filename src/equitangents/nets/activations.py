@@ -274,8 +274,8 @@ class ExpNormalized(AbstractParameterised):
 
     def phi(self, z: Array) -> Array:
         raise NotImplementedError(
-            "ExpNormalized has a kernel but no finite network: it divides by the deviation of its preactivations, "
-            "which no function of one number does. Take Rbf for the same kernel of normalised inputs."
+            "ExpNormalized has a kernel but no finite network: no function of one number divides by its own deviation "
+            "over channels. Take Rbf for the same kernel of normalised inputs."
         )
 
 

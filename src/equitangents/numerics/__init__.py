@@ -12,6 +12,7 @@ from .hermite import hermite_coefficients as hermite_coefficients
 from .hermite import parity_of as parity_of
 from .hermite import series_dual as series_dual
 from .hermite import series_tails as series_tails
+from .materialise import materialise as materialise
 from .safe import affine_defect as affine_defect
 from .safe import angle_of_defect as angle_of_defect
 from .safe import arcsin_safe as arcsin_safe

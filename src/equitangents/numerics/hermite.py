@@ -4,8 +4,8 @@ With $h_n = \mathrm{He}_n / \sqrt{n!}$ and $s_n(k) = E[\phi'(\sqrt k z) h_n(z)]$
 
 $$E[\phi'(u) \phi'(v)] = \sum_n s_n(k_{11}) s_n(k_{22}) \rho^n, \qquad \rho = 1 - d,$$
 
-and the coefficients of $\phi$ are $a_n = \sqrt{k/n}\, s_{n-1}$, so pairs cost a sum of products and powers. What is left
-out follows from Parseval: $E[\phi'^2] - \sum_n s_n^2$ for each input. See Daniely et al. (2016), arXiv:1602.05897.
+and the coefficients of $\phi$ are $a_n = \sqrt{k/n}\, s_{n-1}$, so pairs cost a sum of products and powers. What is
+left out follows from Parseval: $E[\phi'^2] - \sum_n s_n^2$ for each input. See Daniely et al. (2016), arXiv:1602.05897.
 """
 
 import functools
