@@ -69,7 +69,9 @@ def defect_after(expectations: Expectations, k11: Array, k22: Array, d: Array, s
     inside = jnp.where(near, d, 0)
     nodes, weights = np.polynomial.legendre.leggauss(4)
     mean = jnp.zeros_like(far)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):  # in sqrt(d), as the angle may enter
+    for node, weight in zip(
+        ((nodes + 1) / 2).tolist(), (weights / 2).tolist(), strict=True
+    ):  # in sqrt(d), as the angle may enter
         mean = mean + 2 * node * weight * expectations(k11, k22, inside * node**2)[1]
     slope = safe_divide(safe_sqrt(k11) * safe_sqrt(k22), size)
     return jnp.where(near, jnp.clip(start + slope * inside * mean, 0, 2), far)

@@ -62,7 +62,10 @@ def _(layer: RectifiedMonomial, k11: Array, k22: Array, d: Array) -> Dual:
         near = d < near_limit(d.dtype)
         inside = jnp.where(near, d, 0)
         nodes, weights = np.polynomial.legendre.leggauss(4)
-        mean = sum(w * x * _arc(n - 1, inside * x**2) for x, w in zip((nodes + 1) / 2, weights, strict=True))
+        mean = sum(
+            w * x * _arc(n - 1, inside * x**2)
+            for x, w in zip(((nodes + 1) / 2).tolist(), weights.tolist(), strict=True)
+        )
         d_out = jnp.where(near, n**2 / whole * inside * mean, far) + jnp.zeros_like(g)
     return g**n * (1 - d_out) * whole / (2 * math.pi), n**2 * g ** (n - 1) * _arc(n - 1, d) / (2 * math.pi), d_out
 

@@ -53,7 +53,7 @@ def hermite_coefficients(f: Function, k: Array, terms: int) -> Array:
     Derivatives at k = 0 are those of n = 0, $f''(0)/2$, and 0 for the others, which have none there.
     """
     z, w = (jnp.asarray(a, k.dtype) for a in hermite_rule(terms, k.dtype != jnp.float64))
-    values = f(safe_sqrt(k) * z.reshape(-1, *(1,) * k.ndim))
+    values = f(safe_sqrt(k)[None] * z.reshape(-1, *(1,) * k.ndim))
     found = jnp.tensordot(w, values, 1, precision=lax.Precision.HIGHEST)
 
     def slope(x: Array) -> Array:
@@ -87,10 +87,10 @@ def expansion(mean: Array, slopes: Array, k: Array) -> Expansion:
     r = safe_sqrt(jnp.where(positive, k, 1))
     orders = jnp.arange(1, slopes.shape[0] + 1, dtype=k.dtype).reshape(-1, *(1,) * k.ndim)
     kept = jnp.where(positive | (mean == 0), 1, 0).astype(k.dtype)  # at k = 0 phi is its mean, or its slope
-    vector = jnp.concatenate([(mean / r)[None], kept * slopes / jnp.sqrt(orders)])
+    vector = jnp.concatenate([(mean / r)[None], kept[None] * slopes / jnp.sqrt(orders)])
     norm = safe_sqrt(jnp.sum(vector**2, 0))
     inverse = jnp.where(norm > 0, 1 / jnp.where(norm > 0, norm, 1), 0)
-    return Expansion(jnp.where(positive, r * norm, jnp.abs(mean)), vector * inverse, slopes, kept * inverse)
+    return Expansion(jnp.where(positive, r * norm, jnp.abs(mean)), vector * inverse[None], slopes, kept * inverse)
 
 
 def series_dual(one: Expansion, two: Expansion, d: Array, parity: Parity = "none") -> tuple[Array, Array, Array]:
