@@ -119,8 +119,13 @@ def series_dual(one: Expansion, two: Expansion, d: Array, parity: Parity = "none
     pairs = (one.slopes[orders - 1], two.slopes[orders - 1], one.unit[orders], two.unit[orders])
     zero = jnp.zeros_like(d)
     start = (zero, zero, zero, (one.unit[0] - two.unit[0]) ** 2 + zero)
-    sums, _ = lax.scan(term, start, (jnp.asarray(1 / orders, d.dtype), *pairs), unroll=UNROLLED)
-    total, tails, slopes, apart = sums
+    inverses = jnp.asarray(1 / np.maximum(orders, 1), d.dtype)
+    if orders.size > UNROLLED:
+        start, _ = lax.scan(term, start, (inverses, *pairs), unroll=UNROLLED)
+    else:
+        for i in range(orders.size):
+            start, _ = term(start, (inverses[i], *(a[i] for a in pairs)))
+    total, tails, slopes, apart = start
     tails = tails * gap
     if parity == "even":
         slopes = slopes * rho
