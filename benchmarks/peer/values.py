@@ -5,7 +5,7 @@ without its dependencies):
 
     python benchmarks/peer/values.py tests/kernels/peer_values.json
 
-An architecture is plain data, `[name, *arguments]`, and the file holds it beside its values, so that it is written once.
+An architecture is plain data, `[name, *arguments]`; the file holds it beside its values, so that it is written once.
 """
 
 import json
