@@ -46,6 +46,8 @@ ACTIVATIONS = {
     "relu": nets.Relu(),
     "leaky relu": nets.LeakyRelu(0.3),
     "abs": nets.Abs(),
+    "a b relu": nets.AbRelu(-0.4, 1.3),
+    "sign": nets.Sign(),
     "erf": nets.Erf(),
     "erf shifted": nets.Erf(1.5, 0.7, 0.4),
     "gelu": nets.Gelu(),
@@ -53,14 +55,31 @@ ACTIVATIONS = {
     "sin shifted": nets.Sin(1.2, 0.8, 0.5),
     "cos": nets.Cos(),
     "cos shifted": nets.Cos(0.7, 1.3, -0.2),
+    "rbf": nets.Rbf(0.6),
+    "exp": nets.Exp(0.8, 0.5),
+    "gaussian": nets.Gaussian(1.2, 0.7),
+    "gabor": nets.Gabor(),
+    "exp normalized": nets.ExpNormalized(0.7, -0.5),
+    "hermite": nets.Hermite(3),
+    "monomial": nets.Monomial(2),
+    "polynomial": nets.Polynomial((0.3, 1.0, -0.5, 0.2)),
+    "rectified step": nets.RectifiedMonomial(0),
+    "rectified square": nets.RectifiedMonomial(2),
+    "rectified cube": nets.RectifiedMonomial(3),
     "tanh": nets.Tanh(),
     "sigmoid": nets.Sigmoid(),
     "silu": nets.Silu(),
     "softplus": nets.Softplus(),
+    "mish": nets.Mish(),
     "elu": nets.Elu(0.8),
+    "selu": nets.Selu(),
     "user's": nets.Activation(smooth_step),
 }
-CLOSED_FORMS = [name for name in ACTIVATIONS if name not in ["tanh", "sigmoid", "silu", "softplus", "elu", "user's"]]
+SERIES = ["tanh", "sigmoid", "silu", "softplus", "mish", "user's"]
+QUADRATURES = ["elu", "selu"]
+CLOSED_FORMS = [name for name in ACTIVATIONS if name not in SERIES + QUADRATURES]
+JUMPS = ["sign", "rectified step"]
+"""Their derivative is 0 wherever JAX looks."""
 
 
 class Case(NamedTuple):

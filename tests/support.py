@@ -16,7 +16,7 @@ from equitangents import equivariant, kernel, nets, nngp_and_ntk
 from equitangents.equivariant import ActionLift, GroupConv, GroupPool, Lift, RegularConv
 from equitangents.groups import cyclic, permutation_action
 from equitangents.kernels import empirical_ntk
-from equitangents.kernels.activations import has_closed_form
+from equitangents.kernels.activations import method_of
 from equitangents.nets import (
     Attention,
     AvgPool,
@@ -86,11 +86,18 @@ EXAMPLES: dict[str, tuple[nets.AbstractLayer, tuple[int, ...]]] = {
 ACTIVATIONS = [
     name
     for name, value in vars(nets).items()
-    if isinstance(value, type) and issubclass(value, nets.AbstractActivation) and name != "AbstractActivation"
+    if isinstance(value, type) and issubclass(value, nets.AbstractActivation) and not name.startswith("Abstract")
 ]
+ARGUMENTS = {
+    "Activation": (jnp.arctan,),
+    "AbRelu": (-0.4, 1.3),
+    "Hermite": (3,),
+    "Monomial": (2,),
+    "Polynomial": ((0.3, 1.0, -0.5),),
+    "RectifiedMonomial": (2,),
+}
 EXAMPLES |= {
-    name: (Serial(Dense(4), getattr(nets, name)(*([jnp.arctan] if name == "Activation" else []))), VECTOR)
-    for name in sorted(ACTIVATIONS)
+    name: (Serial(Dense(4), getattr(nets, name)(*ARGUMENTS.get(name, ()))), VECTOR) for name in sorted(ACTIVATIONS)
 }
 
 TOKENS = {"Embedding"}  # their examples are integers
@@ -99,6 +106,9 @@ TOKENS = {"Embedding"}  # their examples are integers
 UNSUPPORTED = {
     ("MaximalUpdate", analysis): "features move in that limit"
     for analysis in ("nngp, ntk", "gradients at x1 = x2", "float32 near x1 = x2")
+} | {
+    ("ExpNormalized", analysis): "no function of one number divides by its own deviation"
+    for analysis in ("finite network", "empirical_ntk")
 }
 UNSUPPORTED |= {("MaxPool", analysis): "no kernel in closed form" for _, analysis in [*UNSUPPORTED]}
 UNSUPPORTED |= {("Embedding", "gradients at x1 = x2"): "tokens are integers"}
@@ -123,7 +133,7 @@ def infinite(name: str) -> str:
     assert jnp.isfinite(total) and total != 0
     net = EXAMPLES[name][0]
     last = net.layers[-1] if isinstance(net, Serial) else net
-    return "by quadrature" if name in ACTIVATIONS and not has_closed_form(last) else "closed form"
+    return method_of(last).replace("quad", "by quad").replace("ser", "by ser") if name in ACTIVATIONS else "closed form"
 
 
 def gradients(name: str) -> str:

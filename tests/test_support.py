@@ -18,8 +18,8 @@ def rows(text):
 SHOWN = rows((ROOT / "docs" / "support.md").read_text(encoding="utf-8"))
 
 
-# compiling a quadrature takes long; Tanh and Activation are always tested
-SLOW = ["Elu", "Sigmoid", "Silu", "Softplus"]
+# compiling a quadrature takes long, and these share their code with others; Tanh and Activation are always tested
+SLOW = ["Elu", "Selu", "Sigmoid", "Silu", "Softplus", "Mish", "LeakyRelu", "Monomial", "Polynomial"]
 
 
 @pytest.mark.parametrize("analysis", ANALYSES)

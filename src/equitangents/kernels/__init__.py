@@ -1,5 +1,6 @@
 """What a network becomes at infinite width: one open function `propagate`, its rules, and the driver."""
 
+from . import arcsine as arcsine
 from . import attention as attention
 from . import branches as branches
 from . import conv as conv
@@ -11,6 +12,7 @@ from . import embedding as embedding
 from . import local as local
 from . import mask as mask
 from . import norm as norm
+from . import polynomials as polynomials
 from . import pool as pool
 from . import recurrent as recurrent
 from . import sites as sites

@@ -15,8 +15,7 @@ from jaxtyping import Array
 from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, Serial, output_shape
 from ..nets.base import is_known
 from ..nets.dropout import one_evaluation
-from ..numerics import quadrature_error
-from .activations import has_closed_form
+from .activations import estimated_error, has_closed_form
 from .inputs import check_inputs, input_covariances, input_variances, mask_of, vocabulary
 from .kernel import Kernel, Needs
 from .propagate import needs, propagate
@@ -225,7 +224,7 @@ def _check(net: object, x1: object, x2: object) -> None:
 
 
 def _check_quadrature(net: AbstractLayer, x1: object) -> None:
-    """Warn where the quadrature of a nonlinearity is not good enough, at the variance that it will meet first."""
+    """Warn where the expectations of a nonlinearity are not good enough, at the variance that it will meet first."""
     layers = net.layers if isinstance(net, Serial) else (net,)
     found = jax.tree.leaves(net, is_leaf=lambda inside: isinstance(inside, AbstractActivation))
     doubtful = [layer for layer in found if isinstance(layer, AbstractActivation) and not has_closed_form(layer)]
@@ -233,12 +232,12 @@ def _check_quadrature(net: AbstractLayer, x1: object) -> None:
     for layer in doubtful:
         at = variance if any(layer is inside for inside in layers) else 1.0
         try:
-            error = _error_of(layer, at, jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+            error = estimated_error(layer, at, jax.config.jax_enable_x64)  # type: ignore[attr-defined]
         except (TypeError, jax.errors.ConcretizationTypeError):
             continue  # it holds numbers that are traced
         if error > (1e-6 if jax.config.jax_enable_x64 else 1e-5):  # type: ignore[attr-defined]
             warnings.warn(
-                f"{layer!r}: the quadrature of its kernel has an estimated error of {error:.1e} at variance {at:g}, "
+                f"{layer!r}: its kernel has an estimated error of {error:.1e} at variance {at:g}, "
                 "expected at most 1e-6; scale the inputs down, name the points where its derivative jumps with "
                 "kinks=(...), or register a closed form with @dual.register.",
                 stacklevel=5,
@@ -260,15 +259,3 @@ def _first_variance(layers: tuple[AbstractLayer, ...], x1: object) -> float:
     size = float(np.max(np.mean(x * x, axis=-1)))
     variance = float(first.sigma_w) ** 2 * size + float(first.sigma_b) ** 2
     return 2.0 ** math.ceil(math.log2(variance)) if variance > 1 else 1.0
-
-
-@functools.lru_cache(maxsize=256)
-def _error_of(layer: AbstractActivation, variance: float, x64: bool) -> float:
-    def error() -> float:
-        return quadrature_error(lambda z: layer.phi(z), kinks=layer.kinks, variance=variance)
-
-    try:
-        return error()
-    except jax.errors.ConcretizationTypeError:  # a description may be read inside a jitted function
-        with jax.ensure_compile_time_eval():
-            return error()

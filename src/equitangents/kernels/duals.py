@@ -5,8 +5,8 @@ import math
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..nets import Abs, Cos, Erf, Gelu, Identity, LeakyRelu, Relu, Sin
-from ..numerics import angle_of_defect, relu_defect, safe_sqrt
+from ..nets import AbRelu, Abs, Cos, Exp, ExpNormalized, Gabor, Gaussian, Identity, LeakyRelu, Rbf, Relu, Sign, Sin
+from ..numerics import angle_of_defect, relu_defect, safe_divide, safe_sqrt
 from .activations import Dual, dual
 from .kernel import half_distance
 
@@ -27,7 +27,7 @@ def _with_kink(odd, even, k11: Array, k22: Array, d: Array) -> tuple[Array, Arra
     """phi(z) = odd * z + even * |z|; both parts contribute on their own, as their product averages to zero."""
     d_relu, angle = relu_defect(d)
     total = odd**2 + even**2
-    d_out = d + even**2 / total * 2 * (d_relu - d)
+    d_out = d + safe_divide(even**2, total) * 2 * (d_relu - d)
     e = total * safe_sqrt(k11) * safe_sqrt(k22) * (1 - d_out)
     return e, odd**2 + even**2 * (1 - 2 * angle / math.pi), d_out
 
@@ -38,6 +38,12 @@ def _(layer: LeakyRelu, k11: Array, k22: Array, d: Array) -> Dual:
     return _with_kink((1 + slope) / 2, (1 - slope) / 2, k11, k22, d)
 
 
+@dual.register(AbRelu)
+def _(layer: AbRelu, k11: Array, k22: Array, d: Array) -> Dual:
+    a, b = layer.numbers(d)
+    return _with_kink((b + a) / 2, (b - a) / 2, k11, k22, d)
+
+
 @dual.register(Abs)
 def _(layer: Abs, k11: Array, k22: Array, d: Array) -> Dual:
     near = jnp.minimum(d, 2 - d)  # |z| does not see a sign
@@ -45,49 +51,94 @@ def _(layer: Abs, k11: Array, k22: Array, d: Array) -> Dual:
     return e, jnp.where(d <= 1, e_prime, -e_prime), d_out
 
 
-def _noisy_defect(k11: Array, k22: Array, d: Array, w: Array | float) -> Array:
-    """Angle defect of sqrt(w) u + x and sqrt(w) v + y, with x and y independent of unit variance."""
-    s = safe_sqrt(k11) * safe_sqrt(k22)
-    s_out = jnp.sqrt(1 + w * k11) * jnp.sqrt(1 + w * k22)
-    return ((1 + w * (k11 + k22)) / (s_out + w * s) + w * s * d) / s_out
-
-
-@dual.register(Erf)
-def _(layer: Erf, k11: Array, k22: Array, d: Array) -> Dual:
-    """Equation (11) of Williams (1996), Computing with infinite networks."""
-    a, b, c = layer.numbers(d)
-    w = 2 * b**2
-    arcsine = math.pi / 2 - angle_of_defect(_noisy_defect(k11, k22, d, w))
-    determinant = 1 + w * (k11 + k22) + w**2 * k11 * k22 * d * (2 - d)
-    return a**2 * 2 / math.pi * arcsine + c**2, a**2 * 2 * w / math.pi / jnp.sqrt(determinant)
-
-
-@dual.register(Gelu)
-def _(layer: Gelu, k11: Array, k22: Array, d: Array) -> Dual:
-    r"""From $\phi = z \Phi(z)$ by integration by parts; `root` is that of $(1 + k_{11})(1 + k_{22}) - k_{12}^2$."""
-    k12 = safe_sqrt(k11) * safe_sqrt(k22) * (1 - d)
-    minor = k11 * k22 * d * (2 - d)
-    root = jnp.sqrt(1 + k11 + k22 + minor)
-    both_positive = 0.5 - angle_of_defect(_noisy_defect(k11, k22, d, 1.0)) / (2 * math.pi)
-    inverses = 1 / (1 + k11) + 1 / (1 + k22)
-    e = k12 * both_positive + (minor + k12**2 * inverses) / (2 * math.pi * root)
-    return e, both_positive + k12 / (2 * math.pi * root) * (inverses + 1 / root**2)
+@dual.register(Sign)
+def _(layer: Sign, k11: Array, k22: Array, d: Array) -> Dual:
+    d_out = 2 / math.pi * angle_of_defect(d)
+    seen = ((k11 > 0) & (k22 > 0)).astype(d.dtype)
+    return seen * (1 - d_out), jnp.zeros_like(d), d_out
 
 
 @dual.register(Sin)
 def _(layer: Sin, k11: Array, k22: Array, d: Array) -> Dual:
     a, b, c = layer.numbers(d)
-    return _sine(a, b, c, k11, k22, d)
+    return _sine(a, b, jnp.cos(2 * c), k11, k22, d)
 
 
 @dual.register(Cos)
 def _(layer: Cos, k11: Array, k22: Array, d: Array) -> Dual:
     a, b, c = layer.numbers(d)
-    return _sine(a, b, c + math.pi / 2, k11, k22, d)
+    return _sine(a, b, -jnp.cos(2 * c), k11, k22, d)
 
 
-def _sine(a: Array, b: Array, c: Array, k11: Array, k22: Array, d: Array) -> Dual:
-    """phi(z) = a sin(b z + c): the characteristic function of the Gaussian at u - v and at u + v."""
-    difference = jnp.exp(-(b**2) * half_distance(k11, k22, d))
-    total = jnp.exp(-(b**2) * half_distance(k11, k22, 2 - d)) * jnp.cos(2 * c)
-    return a**2 / 2 * (difference - total), a**2 * b**2 / 2 * (difference + total)
+@dual.register(Rbf)
+def _(layer: Rbf, k11: Array, k22: Array, d: Array) -> Dual:
+    gamma = jnp.asarray(layer.gamma, d.dtype)
+    d_out = -jnp.expm1(-2 * gamma * half_distance(k11, k22, d))
+    return 1 - d_out, 2 * gamma * (1 - d_out), d_out
+
+
+def _sine(a: Array, b: Array, mirror: Array, k11: Array, k22: Array, d: Array) -> Dual:
+    r"""phi(z) = a sin(b z + c), `mirror` = cos 2c: the characteristic function of the Gaussian at u - v and at u + v.
+
+    Half the mean square of phi(u) - phi(v) is a^2/2 (1 - exp(-x) - mirror (f1 - f2)^2/2 + mirror f1 f2 (exp(x) - 1)),
+    with x = b^2 half_distance and f = exp(-b^2 k), without cancellation.
+    """
+    f1, f2 = jnp.exp(-(b**2) * k11), jnp.exp(-(b**2) * k22)
+    x = b**2 * half_distance(k11, k22, d)
+    difference, total = jnp.exp(-x), jnp.exp(-(b**2) * half_distance(k11, k22, 2 - d)) * mirror
+    near = jnp.where(mirror <= -1, b**2 * half_distance(k11, k22, jnp.minimum(d, 2 - d)), x)  # cos does not see a sign
+    lost = -jnp.expm1(-near)
+    apart = lost - mirror * (f1 - f2) ** 2 / 2 + mirror * f1 * f2 * _growth(near, k11, k22, b)
+    s1, s2 = (_sine_size(mirror, k, f, b) for k, f in ((k11, f1), (k22, f2)))
+    steps = safe_divide(mirror * (f2 - f1) * (f1 + f2), s1 + s2)
+    d_out = jnp.clip(safe_divide(apart - steps**2 / 2, s1 * s2), 0, 2)
+    return a**2 / 2 * (difference - total), a**2 * b**2 / 2 * (difference + total), d_out
+
+
+def _growth(x: Array, k11: Array, k22: Array, b: Array) -> Array:
+    """exp(x) - 1 of a distance x, at most what keeps its product with exp(-b^2 (k11 + k22)) finite."""
+    return jnp.expm1(jnp.minimum(x, b**2 * (k11 + k22)))
+
+
+def _sine_size(mirror: Array, k: Array, f: Array, b: Array) -> Array:
+    r"""$\sqrt{1 - m e^{-2 b^2 k}}$, also where m = 1 and k is small."""
+    return safe_sqrt(1 - mirror - mirror * jnp.expm1(-2 * b**2 * k))
+
+
+@dual.register(Exp)
+def _(layer: Exp, k11: Array, k22: Array, d: Array) -> Dual:
+    a, b = layer.numbers(d)
+    e = a**2 * jnp.exp(b**2 * ((k11 + k22) / 2 + safe_sqrt(k11) * safe_sqrt(k22) * (1 - d)))
+    return e, b**2 * e, -jnp.expm1(-(b**2) * half_distance(k11, k22, d))
+
+
+@dual.register(Gaussian)
+def _(layer: Gaussian, k11: Array, k22: Array, d: Array) -> Dual:
+    r"""E = a^2 y^{-1/4}, y = det^2; with x = (1 + 4 b k11)(1 + 4 b k22) the defect is 1 - (x/y)^{1/4}."""
+    a, b = jnp.asarray(layer.a, d.dtype), jnp.asarray(layer.b, d.dtype)
+    minor = k11 * k22 * d * (2 - d)
+    plain = 1 + 2 * b * (k11 + k22)
+    determinant = plain + 4 * b**2 * minor
+    lost = 4 * b**2 * ((k11 - k22) ** 2 + 2 * minor * plain + 4 * b**2 * minor**2) / determinant**2
+    root = jnp.sqrt((1 + 4 * b * k11) * (1 + 4 * b * k22)) / determinant
+    d_out = lost / ((1 + root) * (1 + jnp.sqrt(root)))
+    e = a**2 / jnp.sqrt(determinant)
+    return e, 4 * b**2 * safe_sqrt(k11) * safe_sqrt(k22) * (1 - d) * e / determinant, d_out
+
+
+@dual.register(Gabor)
+def _(layer: Gabor, k11: Array, k22: Array, d: Array) -> Dual:
+    """The Gaussian factors change the covariance to that of inverse plus 2; under it, the dual of the sine."""
+    k12, minor = safe_sqrt(k11) * safe_sqrt(k22) * (1 - d), k11 * k22 * d * (2 - d)
+    determinant = 1 + 2 * (k11 + k22) + 4 * minor
+    decay, phase = (k11 + k22 + 4 * minor) / (2 * determinant), k12 / determinant
+    same, opposite = jnp.exp(phase - decay) / 2, jnp.exp(-phase - decay) / 2
+    odd, even = (same - opposite) / jnp.sqrt(determinant), (same + opposite) / jnp.sqrt(determinant)
+    return odd, 8 * phase * (1 - decay) * odd + (1 / determinant + 8 * phase**2) * even
+
+
+@dual.register(ExpNormalized)
+def _(layer: ExpNormalized, k11: Array, k22: Array, d: Array) -> Dual:
+    gamma, shift = layer.numbers(d)
+    slope = jnp.exp(gamma * (1 - d + shift))
+    return safe_sqrt(k11) * safe_sqrt(k22) * slope, gamma * slope, -jnp.expm1(-gamma * d)

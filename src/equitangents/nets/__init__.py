@@ -1,16 +1,25 @@
 """What a network is: immutable descriptions with `init` and `apply` for one example."""
 
+from .activations import AbRelu as AbRelu
 from .activations import Abs as Abs
 from .activations import AbstractActivation as AbstractActivation
 from .activations import Activation as Activation
 from .activations import Cos as Cos
 from .activations import Elu as Elu
 from .activations import Erf as Erf
+from .activations import Exp as Exp
+from .activations import ExpNormalized as ExpNormalized
+from .activations import Gabor as Gabor
+from .activations import Gaussian as Gaussian
 from .activations import Gelu as Gelu
 from .activations import Identity as Identity
 from .activations import LeakyRelu as LeakyRelu
+from .activations import Mish as Mish
+from .activations import Rbf as Rbf
 from .activations import Relu as Relu
+from .activations import Selu as Selu
 from .activations import Sigmoid as Sigmoid
+from .activations import Sign as Sign
 from .activations import Silu as Silu
 from .activations import Sin as Sin
 from .activations import Softplus as Softplus
@@ -36,6 +45,11 @@ from .parameterisation import MaximalUpdate as MaximalUpdate
 from .parameterisation import fill as fill
 from .parameterisation import mup as mup
 from .parameterisation import standard as standard
+from .polynomials import AbstractPolynomial as AbstractPolynomial
+from .polynomials import Hermite as Hermite
+from .polynomials import Monomial as Monomial
+from .polynomials import Polynomial as Polynomial
+from .polynomials import RectifiedMonomial as RectifiedMonomial
 from .pool import AvgPool as AvgPool
 from .pool import Flatten as Flatten
 from .pool import GlobalAvgPool as GlobalAvgPool

@@ -6,9 +6,17 @@ from .gaussian import expectation_2d as expectation_2d
 from .gaussian import gauss_hermite as gauss_hermite
 from .gaussian import quadrature_error as quadrature_error
 from .gaussian import trapezoidal as trapezoidal
+from .hermite import Expansion as Expansion
+from .hermite import expansion as expansion
+from .hermite import hermite_coefficients as hermite_coefficients
+from .hermite import parity_of as parity_of
+from .hermite import series_dual as series_dual
+from .hermite import series_tails as series_tails
+from .materialise import materialise as materialise
 from .safe import affine_defect as affine_defect
 from .safe import angle_of_defect as angle_of_defect
 from .safe import arcsin_safe as arcsin_safe
+from .safe import arcsine_ratio as arcsine_ratio
 from .safe import difference_defect as difference_defect
 from .safe import relu_defect as relu_defect
 from .safe import safe_divide as safe_divide

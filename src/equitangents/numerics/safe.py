@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
@@ -157,6 +158,19 @@ def _(primals, tangents):
     (d,), (dd,) = primals, tangents
     d_out, angle = relu_defect(d)
     return (d_out, angle), ((1 - angle / jnp.pi) * dd, _slope(d) * dd)
+
+
+def arcsine_ratio(t: ArrayLike, cosine: ArrayLike) -> Array:
+    r"""$\arcsin(t) / t$ for $|t| \le 1$, given $\sqrt{1 - t^2}$ to its last digits; 1 at t = 0.
+
+    By $\arcsin t = 2 \arcsin(t / \sqrt{2 (1 + \sqrt{1 - t^2})})$ and the polynomial of `angle_of_defect`.
+
+    >>> round(6 * float(arcsine_ratio(0.5, 0.75**0.5)), 4)
+    6.2832
+    """
+    t, cosine = _to_array(t), _to_array(cosine)
+    half = lax.rsqrt(1 + cosine)
+    return half * _polynomial((t * half) ** 2, integrated=False)
 
 
 @jax.custom_jvp
