@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from jax import lax
 
 from equitangents import empirical_ntk
 from equitangents.kernels import ntk_vector_product, projected_gradients
@@ -25,7 +26,7 @@ def test_the_product_is_that_with_the_matrix(budget, getkey):
 
 
 def test_complex_parameters_count_as_two_real_ones_in_products(getkey):
-    w = jr.normal(getkey(), (3, 2)) + 1j * jr.normal(getkey(), (3, 2))
+    w = lax.complex(*jr.normal(getkey(), (2, 3, 2)))
     x = jr.normal(getkey(), (4, 3))
 
     def apply(w, x):
