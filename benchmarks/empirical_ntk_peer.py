@@ -111,8 +111,8 @@ def ask(process, line=""):
 
 
 def floor(name, outputs, n):
-    """Operations: forward, a backward pass for each output, weight gradients on sites, products of half of the pairs."""
-    x, weights = drawn(name, 1)
+    """Operations: forward, backward for each output, weight gradients on sites, products of half of the pairs."""
+    _, weights = drawn(name, 1)
     sites = 256 if name == "cnn" else 1
     pairs, between = n * n / 2, OUTPUTS if outputs == "trace" else OUTPUTS**2
     total = 0.0
