@@ -2,6 +2,9 @@
 
 from .cost import count_parameters as count_parameters
 from .cost import flops as flops
+from .drift import KernelDrift as KernelDrift
+from .drift import descent as descent
+from .drift import kernel_drift as kernel_drift
 from .ensemble import Ensemble as Ensemble
 from .ensemble import default_chunk as default_chunk
 from .ensemble import draw_member as draw_member
@@ -12,5 +15,7 @@ from .flow import GradientFlow as GradientFlow
 from .posterior import Posterior as Posterior
 from .posterior import nngp_posterior as nngp_posterior
 from .rates import max_learning_rate as max_learning_rate
+from .taylor import linearize as linearize
+from .taylor import taylor_expand as taylor_expand
 from .train import Trained as Trained
 from .train import train as train

@@ -32,5 +32,7 @@ from .linear import independent_average as independent_average
 from .linear import joint_average as joint_average
 from .monte_carlo import MonteCarlo as MonteCarlo
 from .monte_carlo import monte_carlo as monte_carlo
+from .products import ntk_vector_product as ntk_vector_product
+from .products import projected_gradients as projected_gradients
 from .propagate import needs as needs
 from .propagate import propagate as propagate

@@ -1,6 +1,5 @@
 r"""The kernel $\sum_\theta \partial_\theta f(x_1)\, \partial_\theta f(x_2)$ of one network, in bounded memory."""
 
-import math
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -11,22 +10,25 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from .tiles import gram
+from .layerwise import Features, features, products, taken_apart
+from .plan import make_plan, tiled
 
 Outputs = Literal["trace", "full", "diagonal"]
-Network = Callable[[Any, Any], Array]
+Function = Callable[[Any, Any], Array]
 
 BUDGET = 2**28
 """Bytes that gradients and activations of one tile may take, unless a single pair of them takes more."""
 
 
 def empirical_ntk(
-    apply: Network, params: Any, x1: Any, x2: Any = None, outputs: str = "trace", *, budget: int = BUDGET
+    apply: Function, params: Any, x1: Any, x2: Any = None, outputs: str = "trace", *, budget: int = BUDGET
 ) -> Array:
     r"""Tangent kernel $\sum_\theta \partial_\theta f_o(x_1)\, \partial_\theta f_{o'}(x_2)$ at given parameters.
 
-    Gradients are taken for one example and one output at a time, and for one tile of pairs at a time, so that memory is
-    the result and `budget`, whatever the numbers of examples, outputs and parameters.
+    `apply` is traced to its primitive operations. A weight that enters one dense or convolutional product $z = aW$
+    contributes $\sum_{st} (a_s \cdot a'_t)(g_s \cdot g'_t)$, with activations a at the sites s and cotangents
+    $g = \partial f / \partial z$, where that is less work than the product of the gradients; all other parameters
+    contribute that product. Memory is the result and `budget`, whatever the numbers of examples and outputs.
 
     Args:
         apply: `apply(params, x)` for one example; any function of JAX, such as `net.apply`, `module.apply` of Flax, or
@@ -36,7 +38,7 @@ def empirical_ntk(
         x2: (n2, ...); None means x1, and the symmetric half is computed once.
         outputs: "trace" is the mean over outputs, $O^{-1} \sum_o$, which converges to `ntk` as the width grows;
             "diagonal" is each output with itself; "full" is all pairs. Outputs are those of `apply`, flattened.
-        budget: bytes for gradients and activations.
+        budget: bytes for gradients and activations; one example and one output may take more.
 
     Returns:
         (n1, n2) for "trace", (n1, n2, O) for "diagonal", (n1, n2, O, O) for "full".
@@ -45,7 +47,8 @@ def empirical_ntk(
         TypeError, ValueError: what is no batch, no parameters, or an unknown name.
 
     References:
-        Jacot et al. (2018), arXiv:1806.07572, section 4.
+        Jacot et al. (2018), arXiv:1806.07572, section 4; Novak, Sohl-Dickstein and Schoenholz (2022), arXiv:2206.08720,
+        for the sum over layers.
 
     >>> x = jnp.array([[1.0, 2.0], [3.0, 0.0]])
     >>> empirical_ntk(lambda w, x: w @ x, jnp.ones((5, 2)), x)
@@ -54,6 +57,12 @@ def empirical_ntk(
     """
     if outputs not in get_args(Outputs):
         raise ValueError(f"expected outputs to be 'trace', 'full' or 'diagonal', got {outputs!r}.")
+    check_arguments(apply, params, x1, x2, budget)
+    return _computed(apply, params, x1, x2, outputs, budget)
+
+
+def check_arguments(apply: object, params: Any, x1: Any, x2: Any, budget: int) -> None:
+    """Raise unless these are a function, parameters and batches that fit."""
     if not callable(apply):
         raise TypeError(f"expected apply to be a function apply(params, x) of one example, got {apply!r}.")
     if budget < 1:
@@ -63,72 +72,69 @@ def empirical_ntk(
         _check_batch(x2, "x2")
         if _one(x1) != _one(x2):
             raise ValueError(f"expected x1 and x2 with examples of one shape and dtype, got {_one(x1)} and {_one(x2)}.")
-    if not any(map(_is_trained, jax.tree.leaves(params))):
+    if not any(map(is_trained, jax.tree.leaves(params))):
         raise TypeError(
             "expected params with arrays of floating point numbers in it, got none; pass what `init` returns."
         )
-    return _streamed(apply, params, x1, x2, outputs, budget)
 
 
 @eqx.filter_jit
-def _streamed(apply: Network, params: Any, x1: Any, x2: Any, outputs: str, budget: int) -> Array:
-    trained, constant = eqx.partition(params, _is_trained)
+def _computed(apply: Function, params: Any, x1: Any, x2: Any, outputs: str, budget: int) -> Array:
+    trained, constant = eqx.partition(params, is_trained)
+    leaves, structure = jax.tree.flatten(trained)
 
-    def function(trained: Any, x: Any) -> Array:
-        return jnp.ravel(apply(eqx.combine(trained, constant), x))
+    def function(leaves: list[Array], x: Any) -> Array:
+        return jnp.ravel(apply(eqx.combine(jax.tree.unflatten(structure, leaves), constant), x))
 
-    def gradients(examples: tuple[Any, Array]) -> list[Array]:
-        """One row for each pair (example, number of an output)."""
-        grads = jax.vmap(lambda x, o: jax.grad(lambda p: function(p, x)[o])(trained))(*examples)
-        return [g.reshape(g.shape[0], -1) for g in jax.tree.leaves(grads)]
+    leaves = [jnp.asarray(leaf) for leaf in leaves]
+    one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), x1)
+    network = taken_apart(function, leaves, one)
+    if not jnp.issubdtype(network.dtype, jnp.floating):
+        raise TypeError(f"expected apply to return real numbers, got {network.dtype}; return real and imaginary parts.")
+    n1, n2, size = _length(x1), _length(x1 if x2 is None else x2), network.size
+    plan = make_plan(network, n1, None if x2 is None else n2, outputs, budget)
+    groups = -(-size // plan.group)
+    rows = jnp.eye(groups * plan.group, size, dtype=network.dtype).reshape(groups, plan.group, size)
+    dtype = max((jnp.finfo(leaf.dtype) for leaf in leaves), key=lambda info: info.bits).dtype
 
-    def tile(a: tuple[Any, Array], b: tuple[Any, Array]) -> tuple[Array, ...]:
-        products = [_real_product(g, h) for g, h in zip(gradients(a), gradients(b), strict=True)]
-        return (sum(products[1:], products[0]),)
+    def prepare(item: Any) -> Features:
+        return features(network, plan.split, leaves, *item)
 
-    one = jax.tree.map(lambda a: a[0], x1)
-    size = math.prod(jax.eval_shape(function, trained, one).shape)
-    activations = max(0, _bytes(_residuals(function, trained, one)) - _bytes(trained))
-    n1, n2 = _length(x1), _length(x1 if x2 is None else x2)
+    def multiply(a: Features, b: Features) -> Array:
+        return products(a, b, outputs, dtype)
 
-    def matrix(numbers: Array) -> Array:
-        """Rows and columns are all pairs of an example and one of these outputs, outputs faster."""
-        first, second = (None if x is None else _pairs(x, numbers) for x in (x1, x2))
-        most = max(1, budget // (2 * _bytes(trained) + 2 * activations))
-        return gram(tile, first, second, (min(n1 * numbers.size, most), min(n2 * numbers.size, most)))[0]
+    def matrix(cotangents: Array) -> Array:
+        """All pairs of items; an item is an example and some outputs."""
+        if not plan.split.plain and not plan.split.gram:  # no parameter has any influence
+            shape = {"trace": (), "diagonal": (plan.group,), "full": (plan.group,) * 2}[outputs]
+            return jnp.zeros((n1 * len(cotangents), n2 * len(cotangents), *shape), dtype)
+        return tiled(prepare, multiply, *(None if x is None else _items(x, cotangents) for x in (x1, x2)), plan)
 
     if outputs == "full":
-        return matrix(jnp.arange(size)).reshape(n1, size, n2, size).transpose(0, 2, 1, 3)
+        whole = matrix(rows).reshape(n1, groups, n2, groups, plan.group, plan.group)
+        whole = whole.transpose(0, 2, 1, 4, 3, 5).reshape(n1, n2, groups * plan.group, -1)
+        return whole[:, :, :size, :size]
+    if groups == 1:
+        return matrix(rows) / (size if outputs == "trace" else 1)
     if outputs == "diagonal":
-        return jnp.moveaxis(lax.map(lambda o: matrix(o[None]), jnp.arange(size)), 0, -1)
-    zero = jnp.zeros_like(jax.eval_shape(matrix, jnp.arange(1)))
-    return lax.scan(lambda total, o: (total + matrix(o[None]), None), zero, jnp.arange(size))[0] / size
+        parts = lax.map(lambda c: matrix(c[None]), rows)
+        return jnp.moveaxis(parts, 0, 2).reshape(n1, n2, -1)[:, :, :size]
+    zero = jnp.zeros((n1, n2), dtype)
+    return lax.scan(lambda total, c: (total + matrix(c[None]), None), zero, rows)[0] / size
 
 
-def _real_product(g: Array, h: Array) -> Array:
-    """Gram matrix of rows; real and imaginary parts of complex parameters count as two parameters."""
-    return jnp.real(jnp.matmul(jnp.conj(g), h.T, precision=lax.Precision.HIGHEST))
-
-
-def _pairs(x: Any, numbers: Array) -> tuple[Any, Array]:
-    repeated = x if numbers.size == 1 else jax.tree.map(lambda a: jnp.repeat(a, numbers.size, axis=0), x)
-    return repeated, jnp.tile(numbers, _length(x))
-
-
-def _residuals(function: Network, trained: Any, x: Any) -> Any:
-    """What the backward pass of one example keeps, shared weights included: shapes only."""
-    return jax.eval_shape(lambda p, x: jax.vjp(lambda q: function(q, x), p)[1], trained, x)
-
-
-def _bytes(tree: Any) -> int:
-    return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree) if hasattr(leaf, "dtype"))
+def _items(x: Any, cotangents: Array) -> tuple[Any, Array]:
+    """All pairs of an example and a group of outputs, groups faster."""
+    groups, n = len(cotangents), _length(x)
+    repeated = x if groups == 1 else jax.tree.map(lambda a: jnp.repeat(a, groups, axis=0), x)
+    return repeated, jnp.tile(cotangents, (n, 1, 1))
 
 
 def _length(x: Any) -> int:
     return jax.tree.leaves(x)[0].shape[0]
 
 
-def _is_trained(leaf: object) -> bool:
+def is_trained(leaf: object) -> bool:
     return isinstance(leaf, jax.Array | np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.inexact)
 
 

@@ -81,6 +81,7 @@ def _filled(x, rows: int):
 
 
 def _transposed(part: Array) -> Array:
-    """(i, j, *s, *t) to (j, i, *t, *s): the same covariances with the two inputs exchanged."""
+    """(i, j, *s, *t) to (j, i, *t, *s): the same covariances with the two inputs exchanged; a last odd axis stays."""
     axes = (part.ndim - 2) // 2
-    return jnp.transpose(part, (1, 0, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes)))
+    both = 2 + 2 * axes
+    return jnp.transpose(part, (1, 0, *range(2 + axes, both), *range(2, 2 + axes), *range(both, part.ndim)))
