@@ -120,7 +120,7 @@ class GradientDescent(AbstractTrajectory):
         check_number("learning_rate", learning_rate, strict=True)
         self.regression = regression
         self.learning_rate = jnp.asarray(learning_rate).astype(regression.ntk.dtype)
-        largest = regression.values[-1] + regression.ridge
+        largest = regression.spectrum().values[-1]
         limit, rate = concrete(rate_limit(largest, len(regression.ntk), regression.loss)), concrete(learning_rate)
         if limit is not None and rate is not None and rate >= limit:
             raise ValueError(
