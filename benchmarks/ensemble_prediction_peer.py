@@ -4,7 +4,8 @@
 
 PEER_PYTHON is an interpreter with neural-tangents 0.6.5 and JAX 0.4.25. Both get the same float32 inputs: 2000 for
 training, 200 for testing, 10 targets; ReLU, three hidden layers; kernels are part of what is timed. The peer's time t
-is that of the mean over examples and outputs, so it is our t / 10.
+is that of the mean over examples and outputs, so it is our t / 10. LAPACK runs on one thread on both sides: its idle
+threads spin, and on a busy machine that is most of the CPU time.
 """
 
 import argparse
@@ -16,6 +17,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy; the peer inherits it
 
 import numpy as np
 
@@ -80,7 +83,7 @@ def main() -> None:
         path = str(Path(folder) / "data.npz")
         np.savez(path, **data)
         command = [options.peer, "-c", PEER, path, str(DEPTH)]
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # ours is not for its Python
         peer = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         assert peer.stdin is not None and peer.stdout is not None
         predict = ours(**data)
@@ -95,7 +98,7 @@ def main() -> None:
                 if i:
                     pairs.append((own[0], theirs[0], own[1], theirs[1]))
             reference = np.load(path + ".peer.npz")
-            gaps = [np.abs(np.asarray(a) - b).max() / np.abs(b).max() for a, b in zip(out, (reference[k] for k in ("mean", "covariance")), strict=True)]
+            gaps = [np.abs(a - reference[k]).max() / np.abs(reference[k]).max() for k, a in out._asdict().items()]
             cpu, peer_cpu, wall, peer_wall = map(statistics.median, zip(*pairs, strict=True))
             ratios = sorted(theirs / own for own, theirs, *_ in pairs)
             print(

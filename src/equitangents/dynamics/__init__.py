@@ -7,10 +7,15 @@ from .ensemble import default_chunk as default_chunk
 from .ensemble import draw_member as draw_member
 from .ensemble import ensemble as ensemble
 from .ensemble import predict_ensemble as predict_ensemble
+from .evidence import Fitted as Fitted
+from .evidence import fit_hyperparameters as fit_hyperparameters
+from .evidence import log_marginal_likelihood as log_marginal_likelihood
 from .flow import GradientDescent as GradientDescent
 from .flow import GradientFlow as GradientFlow
 from .posterior import Posterior as Posterior
 from .posterior import nngp_posterior as nngp_posterior
+from .posterior import ntkgp_posterior as ntkgp_posterior
 from .rates import max_learning_rate as max_learning_rate
 from .train import Trained as Trained
 from .train import train as train
+from .trajectory import Prediction as Prediction

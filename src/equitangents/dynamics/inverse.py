@@ -8,15 +8,18 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
+from .spectrum import differentiable_once
+
 
 class Inverse(NamedTuple):
     """A symmetric positive semidefinite matrix beside what is needed to solve with it.
 
-    `factor` is the lower Cholesky factor where `definite`; else it holds eigenvectors, and `values` the eigenvalues.
+    `largest` is about the largest eigenvalue, from below; `factor` is the lower Cholesky factor where `definite`; else it holds eigenvectors, and `values` the eigenvalues.
     Neither carries derivatives; those of `matrix` are used.
     """
 
     matrix: Float[Array, "n n"]
+    largest: Float[Array, ""]
     definite: Bool[Array, ""]
     factor: Float[Array, "n n"]
     values: Float[Array, " n"]
@@ -26,28 +29,33 @@ class Inverse(NamedTuple):
 def invert(matrix: Float[Array, "n n"]) -> Inverse:
     """Factorise. The eigendecomposition, ten times dearer, is only computed where Cholesky is not trusted.
 
-    It is not where a pivot, or the size of S^-1 on a few random vectors, shows an eigenvalue that `learned` would take
-    for zero: one below about n eps times the largest.
+    It is not where a pivot, which no eigenvalue need exceed, is below n eps times the largest eigenvalue: there
+    `learned` would take an eigenvalue for zero.
     """
     fixed = lax.stop_gradient(matrix)
     lower = lax.linalg.cholesky(fixed, symmetrize_input=False)
-    definite = _smallest(lower) > matrix.shape[0] * float(jnp.finfo(matrix.dtype).eps) * largest(fixed)
+    pivot = jnp.min(jnp.diagonal(lower)) ** 2  # nan where the factorisation failed
+    largest = _largest(fixed)
+    definite = pivot > matrix.shape[0] * float(jnp.finfo(matrix.dtype).eps) * largest
 
     def spectral() -> tuple[Array, Array]:
         values, vectors = jnp.linalg.eigh(fixed)
         return vectors, values
 
     factor, values = lax.cond(definite, lambda: (lower, jnp.ones_like(lower[0])), spectral)
-    return Inverse(matrix, definite, factor, values)
+    return Inverse(matrix, largest, definite, factor, values)
 
 
 @jax.custom_jvp
 @jax.jit
 def settled(inverse: Inverse, b: Float[Array, "n m"]) -> Float[Array, "n m"]:
-    r"""$S^+ b$, with derivatives of every order in `inverse.matrix` (of constant rank) and b.
+    r"""$S^+ b$, with first derivatives in `inverse.matrix` (of constant rank), and derivatives of every order in b.
 
     $\dot S^+ = -S^+ \dot S S^+ + S^+ S^+ \dot S (1 - S S^+) + (1 - S^+ S) \dot S S^+ S^+$: Golub and Pereyra (1973),
     theorem 4.3.
+
+    Raises:
+        NotImplementedError: for second derivatives with respect to `inverse.matrix`.
     """
 
     def by_cholesky() -> Array:
@@ -66,6 +74,7 @@ def settled(inverse: Inverse, b: Float[Array, "n m"]) -> Float[Array, "n m"]:
 def _(primals, tangents):
     inverse, b = primals
     inverse_dot, b_dot = tangents
+    inverse = differentiable_once(inverse)  # reverse mode would take the factor for a constant
     s, s_dot = inverse.matrix, inverse_dot.matrix
     out = settled(inverse, b)
 
@@ -77,19 +86,9 @@ def _(primals, tangents):
     return out, settled(inverse, b_dot - s_dot @ out) + turned
 
 
-def largest(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
-    """About the largest eigenvalue, from below: a few steps of the power method."""
+def _largest(matrix: Float[Array, "n n"]) -> Float[Array, ""]:
+    """A few steps of the power method."""
     v = jr.normal(jr.key(0), (matrix.shape[0],), matrix.dtype)
     for _ in range(4):
         v = matrix @ (v / jnp.maximum(jnp.linalg.norm(v), jnp.finfo(v.dtype).tiny))
     return jnp.linalg.norm(v)
-
-
-def _smallest(lower: Float[Array, "n n"]) -> Float[Array, ""]:
-    """About the smallest eigenvalue, from above; nan where the factorisation failed."""
-    n = lower.shape[0]
-    r = jr.normal(jr.key(1), (n, 2), lower.dtype)
-    half = lax.linalg.triangular_solve(lower, r, left_side=True, lower=True)
-    whole = lax.linalg.triangular_solve(lower, half, left_side=True, lower=True, transpose_a=True)
-    by_size = jnp.min(jnp.linalg.norm(r, axis=0) / jnp.linalg.norm(whole, axis=0))
-    return jnp.minimum(jnp.min(jnp.diagonal(lower)) ** 2, by_size)

@@ -20,11 +20,13 @@ def coefficients(clock: AbstractClock, bound: float, dtype: np.dtype, most: int)
     They come from interpolation in `NODES` points. The series is cut where all that is left out adds to less than the
     rounding of its largest value; their number is rounded up to a multiple of four, so that few programs are compiled.
     """
-    angles = (np.arange(NODES) + 0.5) * np.pi / NODES
-    gains = np.asarray(clock.gain(jnp.asarray(bound / 2 * (1 + np.cos(angles)), dtype)), np.float64)
+    odd = 2 * np.arange(NODES) + 1
+    # the integer part of the angles is reduced first, as the rounding of large angles would hide small coefficients
+    cosines = np.cos(np.pi / (2 * NODES) * (np.outer(np.arange(NODES), odd) % (4 * NODES)))
+    gains = np.asarray(clock.gain(jnp.asarray(bound / 2 * (1 + cosines[1]), dtype)), np.float64)
     if not np.isfinite(gains).all():
         return None
-    c = 2 / NODES * np.cos(np.outer(np.arange(NODES), angles)) @ gains
+    c = 2 / NODES * cosines @ gains
     c[0] /= 2
     # the gains are rounded, which leaves about eps / sqrt(NODES) in each coefficient; beyond `most` there is no more
     left_out = np.cumsum(np.abs(c[::-1]))[::-1]
@@ -35,25 +37,32 @@ def coefficients(clock: AbstractClock, bound: float, dtype: np.dtype, most: int)
 
 
 @jax.jit
-def _series(c: Array, matrix: Array, b: Array) -> Array:
-    """sum of c_k T_k(matrix) b by the three-term recursion; the matrix has its spectrum in [-1, 1]."""
+def _series(c: Array, matrix: Array, scale: Array, b: Array) -> Array:
+    """sum of c_k T_k(scale matrix - 1) b by the three-term recursion; the argument has its spectrum in [-1, 1]."""
+
+    def shifted(v: Array) -> Array:
+        return scale * (matrix @ v) - v
 
     def step(state, c_k):
         before, now, total = state
-        after = 2 * (matrix @ now) - before
+        after = 2 * shifted(now) - before
         return (now, after, total + c_k * after), None
 
-    first = matrix @ b
+    first = shifted(b)
     (_, _, total), _ = lax.scan(step, (b, first, c[0] * b + c[1] * first), c[2:])
     return total
 
 
 def apply_series(c: np.ndarray, matrix: Float[Array, "n n"], bound: float, b: Float[Array, "n m"]) -> Array:
     """The series in `matrix`, whose eigenvalues lie in [0, bound], times b."""
-    scaled = matrix * (2 / bound) - jnp.eye(len(matrix), dtype=matrix.dtype)
-    return _series(jnp.asarray(c, matrix.dtype), scaled, b)
+    return _series(jnp.asarray(c, matrix.dtype), matrix, jnp.asarray(2 / bound, matrix.dtype), b)
+
+
+@jax.jit
+def _row_sum(matrix: Array) -> Array:
+    return jnp.max(jnp.sum(jnp.abs(matrix), axis=1))
 
 
 def row_bound(matrix: Array) -> float:
     """An upper bound of the largest eigenvalue: the largest sum of sizes along a row (Gershgorin)."""
-    return float(jnp.max(jnp.sum(jnp.abs(matrix), axis=1)))
+    return float(_row_sum(matrix))

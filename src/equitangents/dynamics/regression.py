@@ -19,7 +19,7 @@ from .checks import (
     check_targets,
     concrete,
 )
-from .inverse import Inverse, invert, largest
+from .inverse import Inverse, invert
 from .polynomial import row_bound
 from .spectrum import Spectrum
 
@@ -49,7 +49,7 @@ class Regression(eqx.Module):
 
     def matrix(self) -> Float[Array, "n n"]:
         """S = Theta(X, X) + ridge."""
-        return self.ntk + self.ridge * jnp.eye(len(self.ntk), dtype=self.ntk.dtype)
+        return _shifted(self.ntk, self.ridge)
 
     def inverse(self) -> Inverse:
         """S, factorised for the end of training."""
@@ -166,7 +166,7 @@ def from_gram(
     check_loss(loss)
     check_number("ridge", ridge)
     ntk = check_gram("NTK", ntk)
-    ntk = (ntk + ntk.T) / 2
+    ntk = _symmetric(ntk)
     nngp = check_matrix("the training NNGP", check_gram("NNGP", nngp), ntk.shape).astype(ntk.dtype)
     y_train = check_targets(y_train, len(ntk), ntk.dtype)
     problem = Regression(kernel, x_train, y_train, nngp, ntk, jnp.asarray(ridge).astype(ntk.dtype), loss)
@@ -177,11 +177,21 @@ def from_gram(
 
 def _check_semidefinite(problem: Regression) -> None:
     """Raise if the NTK is indefinite by more than rounding; a Cholesky factor that exists shows that it is not."""
-    tolerance = float(jnp.finfo(problem.ntk.dtype).eps) ** 0.5 * float(largest(problem.ntk))
-    if float(problem.ridge) <= tolerance:
-        shown = bool(problem.inverse().definite)
-    else:
-        shifted = problem.ntk + tolerance * jnp.eye(len(problem.ntk), dtype=problem.ntk.dtype)
-        shown = bool(jnp.isfinite(jax.lax.linalg.cholesky(shifted, symmetrize_input=False)[-1, -1]))
+    inverse = problem.inverse()
+    tolerance = jnp.finfo(problem.ntk.dtype).eps ** 0.5 * inverse.largest
+    shown = bool(inverse.definite)
+    if problem.ridge > tolerance:
+        lower = jax.lax.linalg.cholesky(_shifted(problem.ntk, tolerance), symmetrize_input=False)
+        shown = bool(jnp.isfinite(lower[-1, -1]))
     if not shown:
         problem.spectrum()  # raises, and says by how much
+
+
+@jax.jit
+def _symmetric(matrix: Array) -> Array:
+    return (matrix + matrix.T) / 2
+
+
+@jax.jit
+def _shifted(matrix: Array, ridge: Array) -> Array:
+    return matrix + jnp.diag(jnp.full(len(matrix), ridge))

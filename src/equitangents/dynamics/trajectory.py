@@ -140,10 +140,10 @@ class AbstractTrajectory(eqx.Module):
         problem = self.regression
         nngp1, ntk1 = _check_cross("the", cross, problem)
         k11 = check_matrix("the test-test NNGP", nngp, (len(ntk1), len(ntk1))).astype(problem.ntk.dtype)
-        y = problem.y_train.reshape(len(problem.ntk), -1)
-        both = self._learned(t, jnp.concatenate([y, ntk1.T], axis=1))
-        weights, b = both[..., : y.shape[1]], both[..., y.shape[1] :]
-        mean = (ntk1 @ weights).reshape(*jnp.shape(t), len(ntk1), *problem.y_train.shape[1:])
+        b = self._learned(t, ntk1.T)
+        mean = (jnp.swapaxes(b, -1, -2) @ problem.y_train.reshape(len(problem.ntk), -1)).reshape(
+            *jnp.shape(t), len(ntk1), *problem.y_train.shape[1:]
+        )
         return Prediction(mean, _covariance(problem.nngp, k11, nngp1, None, b, None))
 
     def _learned(self, t: Any, b: Float[Array, "n m"]) -> Float[Array, "*times n m"]:
@@ -176,9 +176,7 @@ def _covariance(nngp: Array, k12: Array, nngp1: Array, nngp2: Array | None, b1: 
 
 
 @jax.jit
-def _covariance_once(
-    nngp: Array, k12: Array, nngp1: Array, nngp2: Array | None, b1: Array, b2: Array | None
-) -> Array:
+def _covariance_once(nngp: Array, k12: Array, nngp1: Array, nngp2: Array | None, b1: Array, b2: Array | None) -> Array:
     if nngp2 is None or b2 is None:
         sigma = k12 - b1.T @ nngp1.T - (nngp1 - (nngp @ b1).T) @ b1
         return (sigma + sigma.T) / 2
