@@ -22,3 +22,4 @@ from .monte_carlo import MonteCarlo as MonteCarlo
 from .monte_carlo import monte_carlo as monte_carlo
 from .propagate import needs as needs
 from .propagate import propagate as propagate
+from .stax import as_stax as as_stax
