@@ -14,8 +14,8 @@ from .spectrum import differentiable_once
 class Inverse(NamedTuple):
     """A symmetric positive semidefinite matrix beside what is needed to solve with it.
 
-    `largest` is about the largest eigenvalue, from below; `factor` is the lower Cholesky factor where `definite`; else it holds eigenvectors, and `values` the eigenvalues.
-    Neither carries derivatives; those of `matrix` are used.
+    `largest` is about the largest eigenvalue, from below; `factor` is the lower Cholesky factor where `definite`, else
+    it holds eigenvectors, and `values` the eigenvalues. None carries derivatives; those of `matrix` are used.
     """
 
     matrix: Float[Array, "n n"]

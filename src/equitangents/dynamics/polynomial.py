@@ -1,6 +1,7 @@
 r"""$w(S) b$ without a decomposition: $w$ as a Chebyshev series on $[0, \lambda_{\max}]$, S used in products alone.
 
-Early in training $w$ is smooth on the spectrum and few terms are enough: about $\sqrt{t \lambda_{\max} \log(1/\epsilon)}$.
+Early in training $w$ is smooth on the spectrum and few terms are enough:
+about $\sqrt{t \lambda_{\max} \log(1/\epsilon)}$.
 """
 
 import jax

@@ -1,4 +1,4 @@
-r"""Exact Bayesian inference with the infinitely wide network as prior: the Gaussian process of covariance K or Theta."""
+r"""Exact Bayesian inference with the infinitely wide network as prior: the Gaussian process of K or of Theta."""
 
 from typing import Any, NamedTuple
 
@@ -53,7 +53,7 @@ def nngp_posterior(kernel: Any, x_train: ArrayLike, y_train: ArrayLike, x: Array
 def ntkgp_posterior(
     kernel: Any, x_train: ArrayLike, y_train: ArrayLike, x: ArrayLike, *, ridge: ArrayLike
 ) -> Posterior:
-    r"""The same with the NTK as the covariance of the prior: mean $\Theta(x, X) S^{-1} Y$, $S = \Theta(X, X) + \lambda$.
+    r"""The same with the NTK as covariance of the prior: mean $\Theta(x, X) S^{-1} Y$, $S = \Theta(X, X) + \lambda$.
 
     The mean is that of `GradientFlow` at t = inf; the covariance is exact Bayesian inference, which that of trained
     ensembles is not. An ensemble that adds to each network a random function which makes its prior the NTK has it too.

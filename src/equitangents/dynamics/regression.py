@@ -59,7 +59,7 @@ class Regression(eqx.Module):
         """S with its eigendecomposition, negative rounding of the kernel set to zero."""
 
         def decompose() -> Spectrum:
-            # Derivatives do not pass here: those of a degenerate eigendecomposition do not exist; `learned` has its own.
+            # Derivatives do not pass: those of a degenerate eigendecomposition do not exist; `learned` has its own.
             values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(self.ntk))
             check_spectrum(values)
             return Spectrum(self.matrix(), jnp.maximum(values, 0) + self.ridge, vectors)

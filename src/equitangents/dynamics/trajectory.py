@@ -21,7 +21,7 @@ SMALL = 256  # examples below which an eigendecomposition costs next to nothing
 
 
 class Prediction(NamedTuple):
-    """Mean, shape (m, outputs) or (m,), and covariance of each output, shape (m, m); times first where there are any."""
+    """Mean, shape (m, outputs) or (m,), and covariance of each output, shape (m, m); times first, if any."""
 
     mean: Array
     covariance: Array

@@ -61,7 +61,8 @@ class NTKClassifier(ClassifierMixin, AbstractTrained):
 
     def predict(self, X: Any) -> np.ndarray:
         """The class of the largest mean output, shape (m,)."""
-        return self.classes_[np.argmax(self._mean(self._validated(X))[0], axis=1)]
+        mean = self._mean(self._validated(X))[0]
+        return self.classes_[np.argmax(mean, axis=1)]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Fraction of trained networks that vote for each class, shape (m, classes)."""

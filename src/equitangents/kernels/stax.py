@@ -8,13 +8,14 @@ import jax
 import jax.random as jr
 from jaxtyping import Array, PRNGKeyArray
 
-from ..nets import AbstractLayer, Params, Shape
+from ..nets import AbstractLayer
+from ..nets.base import Params, Shape
 from .driver import nngp, nngp_and_ntk, ntk
 
 NAMES = ("nngp", "ntk")
 
 
-def as_stax(net: AbstractLayer) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
+def as_stax(net: Any) -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]]:
     """`init_fn, apply_fn, kernel_fn` of a network, called as those of `neural_tangents.stax.serial`.
 
     `init_fn(key, (-1, *shape))` returns the shape of the output, its batch axis -1, and parameters;
