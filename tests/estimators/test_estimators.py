@@ -95,6 +95,7 @@ def test_it_works_in_pipelines_searches_and_with_frames(data):
     assert fitted.feature_names_in_.tolist() == list("abc")
 
 
+@pytest.mark.slow  # compiles the kernel of a convolution
 def test_images_come_in_rows_and_take_their_shape(data):
     x = np.random.default_rng(2).normal(size=(6, 16))
     net = Serial(Conv(1, (3, 3)), Relu(), GlobalAvgPool(), Dense(1))

@@ -6,7 +6,6 @@ import os
 import numpy as np
 import pytest
 
-from equitangents.studies import store as module
 from equitangents.studies.store import Store, digest_of, locked, whole_file
 
 ARRAYS = {"a": np.arange(5.0), "b": np.array(["x", "y"])}
