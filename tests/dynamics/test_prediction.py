@@ -8,6 +8,7 @@ import pytest
 import scipy.linalg
 import scipy.stats
 
+from equitangents import nngp
 from equitangents.dynamics import (
     GradientFlow,
     fit_hyperparameters,
@@ -151,23 +152,27 @@ def net(sigma_w, sigma_b):
 
 
 def test_planted_hyperparameters_are_found_within_their_errors(getkey):
-    """Eight data sets drawn from the prior: squared errors in units of the Laplace errors follow chi-square."""
+    """Data sets drawn from the prior: squared errors in the metric of the Laplace covariance follow chi-square."""
     planted = {"sigma_w": 2.0, "sigma_b": 0.5, "ridge": 0.01}
+    start, sets = {"sigma_w": 1.0, "sigma_b": 1.0, "ridge": 0.1}, 40
     x = jr.normal(getkey(), (40, 2))
-    from equitangents import nngp
-
     gram = nngp(net(2.0, 0.5), x) + 0.01 * jnp.eye(40)
-    draws = jnp.einsum("ij,jkl->kil", jnp.linalg.cholesky(gram), jr.normal(getkey(), (40, 4, 8)))
-    total, start = 0.0, {"sigma_w": 1.0, "sigma_b": 1.0, "ridge": 0.1}
+    draws = jnp.einsum("ij,jkl->lik", jnp.linalg.cholesky(gram), jr.normal(getkey(), (40, 8, sets)))
+    squares = []
     for y in draws:
         fitted = fit_hyperparameters(net, x, y, start)
-        truth = log_marginal_likelihood(net(2.0, 0.5), x, y, ridge=0.01)
-        assert fitted.log_likelihood >= truth
-        z = [np.log(fitted.values[k] / planted[k]) / fitted.log_errors[k] for k in planted]
-        assert np.abs(z).max() < 5
-        total += np.square(z).sum()
-    # correlated within a fit, so of variance at most 3 times that of 12 independent squares
-    assert abs(total - 12) < 4 * np.sqrt(3 * 2 * 12)
+        gap = np.array([np.log(fitted.values[k] / planted[k]) for k in start])
+        assert all(abs(g) < 5 * fitted.log_errors[k] for g, k in zip(gap, start, strict=True))
+        np.testing.assert_allclose(list(fitted.log_errors.values()), np.diagonal(fitted.log_covariance) ** 0.5)
+        squares.append(gap @ np.linalg.solve(fitted.log_covariance, gap))
+
+    def plausible(total):
+        """Of `sets` times three independent squares: the mean is their number, the variance twice that."""
+        return abs(total - 3 * sets) < 5 * np.sqrt(2 * 3 * sets)
+
+    assert fitted.log_likelihood >= log_marginal_likelihood(net(2.0, 0.5), x, y, ridge=0.01)
+    assert plausible(sum(squares))
+    assert not plausible(sum(squares) / 4) and not plausible(sum(squares) * 4)  # errors wrong by 2 would be noticed
 
 
 def test_a_fit_needs_a_ridge_and_positive_numbers(large):

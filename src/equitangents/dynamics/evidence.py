@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -74,12 +75,14 @@ class Fitted:
     Attributes:
         values: name -> number.
         log_errors: name -> standard error of its logarithm, from the curvature at the maximum (Laplace).
+        log_covariance: covariance of the logarithms, in the order of `values`; shape (numbers, numbers).
         log_likelihood: the maximum.
         evaluations: calls of the marginal likelihood with its gradient.
     """
 
     values: dict[str, float]
     log_errors: dict[str, float]
+    log_covariance: np.ndarray
     log_likelihood: float
     evaluations: int
 
@@ -126,20 +129,13 @@ def fit_hyperparameters(
         raise ValueError(f'expected a start for "ridge", the variance of the noise; got {sorted(start)}. Add it.')
     for name, value in start.items():
         check_number(name, value, strict=True)
-    names = list(start)
-    x = check_inputs("x", x)
+    names = tuple(start)
+    x, y = check_inputs("x", x), jnp.asarray(y)
     dtype = x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else jnp.result_type(float)
     origin = np.log([float(start[name]) for name in names])
 
-    def negative(logs: Array) -> Array:
-        numbers = dict(zip(names, jnp.exp(logs), strict=True))
-        ridge = numbers.pop("ridge")
-        return -log_marginal_likelihood(build(**numbers), x, y, ridge=ridge, which=which)
-
-    compiled = jax.jit(jax.value_and_grad(negative))
-
     def objective(logs: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = compiled(jnp.asarray(logs, dtype))
+        value, gradient = _negative(jnp.asarray(logs, dtype), build, x, y, names, which)
         if not np.isfinite(value):
             return np.inf, np.zeros_like(logs)
         return float(value), np.asarray(gradient, np.float64)
@@ -150,17 +146,26 @@ def fit_hyperparameters(
     found = minimize(objective, origin, jac=True, method="L-BFGS-B", bounds=[(o + low, o + high) for o in origin])
     step = float(jnp.finfo(dtype).eps) ** 0.25
     rows = [objective(found.x + step * e)[1] - objective(found.x - step * e)[1] for e in np.eye(len(names))]
-    curvature = np.stack(rows) / (2 * step)
+    covariance = _inverse(np.stack(rows) / (2 * step))
     return Fitted(
         dict(zip(names, map(float, np.exp(found.x)), strict=True)),
-        dict(zip(names, _errors((curvature + curvature.T) / 2), strict=True)),
+        dict(zip(names, map(float, np.sqrt(np.diagonal(covariance))), strict=True)),
+        covariance,
         -float(found.fun),
         int(found.nfev) + 1 + 2 * len(names),
     )
 
 
-def _errors(curvature: np.ndarray) -> list[float]:
-    values, vectors = np.linalg.eigh(curvature)
+@eqx.filter_jit  # compiled once for all data of one shape
+@eqx.filter_value_and_grad
+def _negative(logs: Array, build: Any, x: Array, y: Array, names: tuple[str, ...], which: str) -> Array:
+    numbers = dict(zip(names, jnp.exp(logs), strict=True))
+    ridge = numbers.pop("ridge")
+    return -log_marginal_likelihood(build(**numbers), x, y, ridge=ridge, which=which)
+
+
+def _inverse(curvature: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
     if values[0] <= 0:
-        return [float("nan")] * len(values)
-    return [float(e) for e in np.sqrt((vectors**2 / values).sum(axis=1))]
+        return np.full_like(curvature, np.nan)
+    return (vectors / values) @ vectors.T
