@@ -12,6 +12,8 @@ from .evidence import fit_hyperparameters as fit_hyperparameters
 from .evidence import log_marginal_likelihood as log_marginal_likelihood
 from .flow import GradientDescent as GradientDescent
 from .flow import GradientFlow as GradientFlow
+from .functionflow import EnsembleMoments as EnsembleMoments
+from .functionflow import FunctionFlow as FunctionFlow
 from .posterior import Posterior as Posterior
 from .posterior import nngp_posterior as nngp_posterior
 from .posterior import ntkgp_posterior as ntkgp_posterior
