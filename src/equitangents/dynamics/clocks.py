@@ -95,7 +95,7 @@ class MomentumClock(AbstractClock):
     r"""Descent with momentum m, $v \leftarrow m v - \eta \nabla L$, $\theta \leftarrow \theta + v$, from v = 0.
 
     The gain itself obeys $v \leftarrow m v + \eta (1 - s w)$, $w \leftarrow w + v$. That is a matrix acting on
-    (w, v, 1), whose powers are taken by repeated squaring: real or complex, apart or equal, its eigenvalues are never needed.
+    (w, v, 1), whose powers are taken by repeated squaring: its eigenvalues, be they complex or equal, are not needed.
 
     References:
         Polyak (1964), USSR Computational Mathematics and Mathematical Physics 4, 1.
