@@ -2,6 +2,7 @@
 
 from .kernels import Kernel as Kernel
 from .kernels import MonteCarlo as MonteCarlo
+from .kernels import as_stax as as_stax
 from .kernels import empirical_ntk as empirical_ntk
 from .kernels import kernel as kernel
 from .kernels import monte_carlo as monte_carlo

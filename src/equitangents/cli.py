@@ -183,8 +183,8 @@ def configuration(
     """
     import dataclasses
 
+    from .nets.text import read_net
     from .studies.config import PRESETS, check_config, preset_config, read_config
-    from .studies.netfile import read_net
 
     if config is not None and preset is not None:
         raise ValueError("expected --config or --preset, got both; a configuration replaces the preset: drop one.")

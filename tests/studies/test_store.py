@@ -6,7 +6,6 @@ import os
 import numpy as np
 import pytest
 
-from equitangents.studies import store as module
 from equitangents.studies.store import Store, digest_of, locked, whole_file
 
 ARRAYS = {"a": np.arange(5.0), "b": np.array(["x", "y"])}
@@ -59,7 +58,7 @@ def test_a_full_disk_and_a_read_only_folder_are_said_in_one_line(tmp_path, monke
     def fail(*_):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(module.os, "fsync", fail)
+    monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match=message) as caught:
         store.save("one", "d", ARRAYS, {})
     assert "\n" not in str(caught.value) and caught.value.errno == number

@@ -38,6 +38,12 @@ def check_number(name: str, value: Any, *, low: float = 0.0, strict: bool = Fals
         raise ValueError(f"expected {name} to be finite and {bound}; got {number}. Choose another value.")
 
 
+def check_momentum(momentum: Any) -> None:
+    check_number("momentum", momentum)
+    if (m := concrete(momentum)) is not None and m >= 1:
+        raise ValueError(f"expected momentum in [0, 1); got {momentum}. Descent with momentum 1 never settles.")
+
+
 def check_times(t: Any, *, whole: bool = False) -> None:
     """Raise unless `t` is a scalar or a vector of times in [0, inf]; of whole numbers, or inf, where `whole`."""
     name = "numbers of steps" if whole else "times t"

@@ -1,6 +1,7 @@
 r"""How far training has come along one eigenvector: $p(s)$ of a residual remains, $w(s) = (1 - p(s)) / s$ is the gain.
 
-Gradient flow: $p(s) = e^{-s t}$. Gradient descent: $p(s) = (1 - \eta s)^k$.
+Gradient flow: $p(s) = e^{-s t}$. Gradient descent: $p(s) = (1 - \eta s)^k$. With momentum m, p follows the recursion
+$p_{k+1} = (1 + m - \eta s) p_k - m p_{k-1}$.
 """
 
 import abc
@@ -9,6 +10,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
+
+BITS = 32  # of the largest finite number of steps with momentum
 
 
 class AbstractClock(eqx.Module):
@@ -86,6 +89,62 @@ class DescentClock(AbstractClock):
     def moments(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
         pairs = self.steps * (self.steps - 1) / 2
         return self.rate**2 * pairs, self.rate**3 * pairs * (self.steps - 2) / 3
+
+
+class MomentumClock(AbstractClock):
+    r"""Descent with momentum m, $v \leftarrow m v - \eta \nabla L$, $\theta \leftarrow \theta + v$, from v = 0.
+
+    The gain itself obeys $v \leftarrow m v + \eta (1 - s w)$, $w \leftarrow w + v$. That is a matrix acting on
+    (w, v, 1), whose powers are taken by repeated squaring: its eigenvalues, be they complex or equal, are not needed.
+
+    References:
+        Polyak (1964), USSR Computational Mathematics and Mathematical Physics 4, 1.
+    """
+
+    steps: Float[Array, ""]
+    rate: Float[Array, ""]
+    momentum: Float[Array, ""]
+
+    def time(self) -> Float[Array, ""]:
+        """The gain at s = 0: about rate steps / (1 - m)."""
+        return self.gain(jnp.zeros_like(self.rate))
+
+    def remaining(self, s: Float[Array, "..."]) -> Float[Array, "..."]:
+        ended = jnp.isinf(self.steps) & (s > 0)
+        return jnp.where(ended, 0, 1 - s * self._gain(s))
+
+    def slope(self, s: Float[Array, "..."]) -> Float[Array, "..."]:
+        gain, slope = jax.jvp(self._gain, (s,), (jnp.ones_like(s),))
+        return jnp.where(jnp.isinf(self.steps), 0, -gain - s * slope)
+
+    def gain(self, s: Float[Array, "..."]) -> Float[Array, "..."]:
+        end = jnp.where(s > 0, 1 / jnp.where(s > 0, s, 1), jnp.inf)
+        return jnp.where(jnp.isinf(self.steps), end, self._gain(s))
+
+    def moments(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        def slope(s: Array) -> Array:
+            return jax.jvp(self._gain, (s,), (jnp.ones_like(s),))[1]
+
+        first, second = jax.jvp(slope, (jnp.zeros_like(self.rate),), (jnp.ones_like(self.rate),))
+        return -first, second / 2
+
+    def _gain(self, s: Float[Array, "..."]) -> Float[Array, "..."]:
+        """At a finite number of steps; at inf as before the first."""
+        zero, one = jnp.zeros_like(s), jnp.ones_like(s)
+        m, step = self.momentum * one, self.rate * one
+        # what a step adds to (w, v, 1): the identity is kept apart, as it would drown a small step
+        rows = [[-step * s, m, step], [-step * s, m - 1, step], [zero, zero, zero]]
+        change = jnp.stack([jnp.stack(row, axis=-1) for row in rows], axis=-2)
+
+        def bit(state: tuple[Array, Array, Array], _: None) -> tuple[tuple[Array, Array, Array], None]:
+            left, power, total = state
+            with_power = total + power + power @ total
+            total = jnp.where(jnp.mod(left, 2) == 1, with_power, total)
+            return (jnp.floor(left / 2), 2 * power + power @ power, total), None
+
+        steps = jax.lax.stop_gradient(jnp.where(jnp.isinf(self.steps), 0, self.steps))
+        (_, _, total), _ = jax.lax.scan(bit, (steps, change, jnp.zeros_like(change)), length=BITS)
+        return total[..., 0, 2]
 
 
 def _product(s: Float[Array, "..."], t: Float[Array, ""]) -> Float[Array, "..."]:

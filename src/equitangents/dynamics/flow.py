@@ -6,11 +6,12 @@ $f_t(x) = f_0(x) + \Theta(x, X) \, w_t(S) \, (Y - f_0(X))$, $S = \Theta(X, X) + 
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from .checks import check_number, check_times, concrete
-from .clocks import DescentClock, FlowClock
+from .checks import check_momentum, check_number, check_times, concrete
+from .clocks import BITS, AbstractClock, DescentClock, FlowClock, MomentumClock
 from .rates import rate_limit
 from .regression import Regression, from_gram, from_kernel
 from .trajectory import AbstractTrajectory
@@ -91,13 +92,17 @@ class GradientFlow(AbstractTrajectory):
         object.__setattr__(flow, "regression", from_gram(None, None, nngp, ntk, y_train, loss, ridge))
         return flow
 
-    def descent(self, learning_rate: ArrayLike) -> "GradientDescent":
-        """Gradient descent with this learning rate instead of the flow; its moments `t` count steps.
+    def descent(self, learning_rate: ArrayLike, momentum: ArrayLike = 0.0) -> "GradientDescent":
+        r"""Gradient descent instead of the flow; its moments `t` count steps.
+
+        Args:
+            learning_rate: of the loss, below `max_learning_rate`.
+            momentum: m in [0, 1) of the heavy ball, $v \leftarrow m v - \eta \nabla L$, $\theta \leftarrow \theta + v$.
 
         Raises:
-            ValueError: if the learning rate is not below `max_learning_rate`.
+            ValueError: if one of them is out of its range.
         """
-        return GradientDescent(self.regression, learning_rate)
+        return GradientDescent(self.regression, learning_rate, momentum)
 
     def _clock(self, t: Float[Array, ""]) -> FlowClock:
         return FlowClock(t * self.regression.example_weight())
@@ -110,26 +115,38 @@ class GradientDescent(AbstractTrajectory):
     r"""Full-batch gradient descent: `GradientFlow` with $e^{-s t}$ replaced by $(1 - \eta s)^t$, t the number of steps.
 
     Made by `GradientFlow.descent`. The number of steps is whole, or inf; the learning rate is that of the loss, so the
-    same trajectory needs N times as much with "mean" as with "sum".
+    same trajectory needs N times as much with "mean" as with "sum". With momentum m the power is replaced by
+    $p_{k+1} = (1 + m - \eta s) p_k - m p_{k-1}$, $p_0 = p_{-1} = 1$.
     """
 
     regression: Regression
     learning_rate: Float[Array, ""]
+    momentum: Float[Array, ""] | None  # None where it is 0
 
-    def __init__(self, regression: Regression, learning_rate: ArrayLike):
+    def __init__(self, regression: Regression, learning_rate: ArrayLike, momentum: ArrayLike = 0.0):
         check_number("learning_rate", learning_rate, strict=True)
+        check_momentum(momentum)
         self.regression = regression
-        self.learning_rate = jnp.asarray(learning_rate).astype(regression.ntk.dtype)
-        largest = regression.values[-1] + regression.ridge
-        limit, rate = concrete(rate_limit(largest, len(regression.ntk), regression.loss)), concrete(learning_rate)
+        dtype = regression.ntk.dtype
+        self.learning_rate = jnp.asarray(learning_rate).astype(dtype)
+        known = concrete(momentum)
+        self.momentum = None if known is not None and known == 0 else jnp.asarray(momentum).astype(dtype)
+        largest = regression.spectrum().values[-1]
+        m = 0.0 if self.momentum is None else self.momentum
+        limit = concrete(rate_limit(largest, len(regression.ntk), regression.loss, m))
+        rate = concrete(learning_rate)
         if limit is not None and rate is not None and rate >= limit:
             raise ValueError(
                 f'expected a learning rate below {limit:.6g}, where descent on the "{regression.loss}" loss diverges; '
                 f"got {rate:.6g}. Choose a smaller one, or the flow."
             )
 
-    def _clock(self, t: Float[Array, ""]) -> DescentClock:
-        return DescentClock(t, self.learning_rate * self.regression.example_weight())
+    def _clock(self, t: Float[Array, ""]) -> AbstractClock:
+        rate = self.learning_rate * self.regression.example_weight()
+        return DescentClock(t, rate) if self.momentum is None else MomentumClock(t, rate, self.momentum)
 
     def _check(self, t: Any) -> None:
         check_times(t, whole=True)
+        steps = concrete(t)
+        if self.momentum is not None and steps is not None and (np.isfinite(steps) & (steps >= 2.0**BITS)).any():
+            raise ValueError(f"expected fewer than 2**{BITS} steps with momentum, or inf; got {t}. Pass jnp.inf.")

@@ -1,15 +1,14 @@
-r"""Exact Bayesian inference with the infinitely wide network as prior, the Gaussian process with covariance K."""
+r"""Exact Bayesian inference with the infinitely wide network as prior: the Gaussian process of K or of Theta."""
 
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
 from .checks import check_inputs
 from .flow import GradientFlow
+from .inverse import settled
 from .regression import as_kernel, evaluate
-from .spectrum import learned
 
 
 class Posterior(NamedTuple):
@@ -48,11 +47,38 @@ def nngp_posterior(kernel: Any, x_train: ArrayLike, y_train: ArrayLike, x: Array
     >>> float(mean[0]), float(covariance[0, 0])
     (0.5, 0.5)
     """
+    return _posterior(kernel, x_train, y_train, x, ridge, 0)
+
+
+def ntkgp_posterior(
+    kernel: Any, x_train: ArrayLike, y_train: ArrayLike, x: ArrayLike, *, ridge: ArrayLike
+) -> Posterior:
+    r"""The same with the NTK as covariance of the prior: mean $\Theta(x, X) S^{-1} Y$, $S = \Theta(X, X) + \lambda$.
+
+    The mean is that of `GradientFlow` at t = inf; the covariance is exact Bayesian inference, which that of trained
+    ensembles is not. An ensemble that adds to each network a random function which makes its prior the NTK has it too.
+
+    Args, returns, raises: as `nngp_posterior`; the NNGP is not used.
+
+    References:
+        He, Lakshminarayanan and Teh (2020), arXiv:2007.05864, section 3.
+
+    >>> import jax.numpy as jnp
+    >>> kernel = lambda x1, x2=None: (0 * x1 @ (x1 if x2 is None else x2).T, x1 @ (x1 if x2 is None else x2).T)
+    >>> mean, covariance = ntkgp_posterior(kernel, jnp.ones((1, 1)), jnp.ones(1), jnp.ones((1, 1)), ridge=1.0)
+    >>> float(mean[0]), float(covariance[0, 0])
+    (0.5, 0.5)
+    """
+    return _posterior(kernel, x_train, y_train, x, ridge, 1)
+
+
+def _posterior(kernel: Any, x_train: Any, y_train: Any, x: Any, ridge: ArrayLike, which: int) -> Posterior:
     kernel = as_kernel(kernel)
     x_train, x = check_inputs("x_train", x_train), check_inputs("x", x)
-    gram = evaluate(kernel, x_train)[0]
-    last_layer = GradientFlow.from_gram(gram, gram, y_train, loss="sum", ridge=ridge)
-    k11, k1x = evaluate(kernel, x)[0], evaluate(kernel, x, x_train)[0]
-    end = jnp.asarray(jnp.inf, gram.dtype)
-    covariance = k11 - k1x @ learned(last_layer._clock(end), last_layer.regression.spectrum(), k1x.T)
-    return Posterior(last_layer.mean_from(k1x, end), (covariance + covariance.T) / 2)
+    gram = evaluate(kernel, x_train)[which]
+    problem = GradientFlow.from_gram(gram, gram, y_train, loss="sum", ridge=ridge).regression
+    k11, k1x = evaluate(kernel, x)[which], evaluate(kernel, x, x_train)[which]
+    b = settled(problem.inverse(), k1x.T.astype(gram.dtype))
+    covariance = k11 - k1x @ b
+    mean = (b.T @ problem.y_train.reshape(len(gram), -1)).reshape(len(k1x), *problem.y_train.shape[1:])
+    return Posterior(mean, (covariance + covariance.T) / 2)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from .checks import check_gram, check_loss, check_number, concrete
+from .checks import check_gram, check_loss, check_momentum, check_number
 
 
 def max_learning_rate(
@@ -35,10 +35,8 @@ def max_learning_rate(
     """
     ntk = check_gram("NTK", ntk_train)
     check_loss(loss)
-    check_number("momentum", momentum)
+    check_momentum(momentum)
     check_number("ridge", ridge)
-    if (m := concrete(momentum)) is not None and m >= 1:
-        raise ValueError(f"expected momentum in [0, 1); got {momentum}. Descent with momentum 1 never settles.")
     return rate_limit(jnp.linalg.eigvalsh(ntk)[-1] + ridge, len(ntk), loss, momentum)
 
 

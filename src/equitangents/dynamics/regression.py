@@ -1,4 +1,4 @@
-"""A regression problem as the closed forms need it: kernel, Gram matrices, eigendecomposition, labels, loss."""
+"""A regression problem as the closed forms need it: kernel, Gram matrices, labels, loss, and how to solve with them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,19 +17,24 @@ from .checks import (
     check_number,
     check_spectrum,
     check_targets,
+    concrete,
 )
+from .inverse import Inverse, invert
+from .polynomial import row_bound
 from .spectrum import Spectrum
 
 
 class Regression(eqx.Module):
-    """A kernel, its Gram matrices on the training set with one eigendecomposition, the labels, and the loss.
+    """A kernel, its Gram matrices on the training set, the labels, and the loss.
+
+    Factorisations are made when first asked for and kept beside the numbers, unless these are traced; then they are
+    part of the traced program, and the compiler drops what is not used.
 
     Attributes:
         kernel: module that gives (nngp, ntk) for two batches, or None where only matrices are known.
         x_train: shape (n, ...), or None.
         y_train: shape (n, outputs) or (n,).
         nngp, ntk: Gram matrices, shape (n, n).
-        values, vectors: eigenvalues of `ntk`, negative rounding set to zero, and eigenvectors.
         ridge: shape ().
         loss: "sum" or "mean".
     """
@@ -39,14 +44,47 @@ class Regression(eqx.Module):
     y_train: Array
     nngp: Float[Array, "n n"]
     ntk: Float[Array, "n n"]
-    values: Float[Array, " n"]
-    vectors: Float[Array, "n n"]
     ridge: Float[Array, ""]
     loss: str = eqx.field(static=True)
 
+    def matrix(self) -> Float[Array, "n n"]:
+        """S = Theta(X, X) + ridge."""
+        return _shifted(self.ntk, self.ridge)
+
+    def inverse(self) -> Inverse:
+        """S, factorised for the end of training."""
+        return self._kept("_inverse", lambda: invert(self.matrix()))
+
     def spectrum(self) -> Spectrum:
-        matrix = self.ntk + self.ridge * jnp.eye(len(self.ntk), dtype=self.ntk.dtype)
-        return Spectrum(matrix, self.values + self.ridge, self.vectors)
+        """S with its eigendecomposition, negative rounding of the kernel set to zero."""
+
+        def decompose() -> Spectrum:
+            # Derivatives do not pass: those of a degenerate eigendecomposition do not exist; `learned` has its own.
+            values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(self.ntk))
+            check_spectrum(values)
+            return Spectrum(self.matrix(), jnp.maximum(values, 0) + self.ridge, vectors)
+
+        return self._kept("_spectrum", decompose)
+
+    def decomposed(self) -> bool:
+        """Whether the spectrum is at hand already."""
+        return "_spectrum" in self.__dict__
+
+    def bound(self) -> float:
+        """An upper bound of the eigenvalues of S, for numbers that can be looked at."""
+        return self._kept("_bound", lambda: row_bound(self.matrix()))
+
+    def is_known(self) -> bool:
+        """Whether the numbers of S can be looked at."""
+        return concrete(self.ntk) is not None and concrete(self.ridge) is not None
+
+    def _kept(self, name: str, make: Callable[[], Any]) -> Any:
+        if not self.is_known():
+            return make()
+        if name not in self.__dict__:
+            with jax.ensure_compile_time_eval():  # under a transformation of something else, these are numbers still
+                object.__setattr__(self, name, make())
+        return self.__dict__[name]
 
     def example_weight(self) -> float:
         """Factor of the sum loss in the loss."""
@@ -128,11 +166,32 @@ def from_gram(
     check_loss(loss)
     check_number("ridge", ridge)
     ntk = check_gram("NTK", ntk)
-    ntk = (ntk + ntk.T) / 2
+    ntk = _symmetric(ntk)
     nngp = check_matrix("the training NNGP", check_gram("NNGP", nngp), ntk.shape).astype(ntk.dtype)
     y_train = check_targets(y_train, len(ntk), ntk.dtype)
-    # Derivatives do not pass here: those of a degenerate eigendecomposition do not exist; `learned` has its own.
-    values, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(ntk))
-    check_spectrum(values)
-    ridge = jnp.asarray(ridge).astype(ntk.dtype)
-    return Regression(kernel, x_train, y_train, nngp, ntk, jnp.maximum(values, 0), vectors, ridge, loss)
+    problem = Regression(kernel, x_train, y_train, nngp, ntk, jnp.asarray(ridge).astype(ntk.dtype), loss)
+    if problem.is_known():
+        _check_semidefinite(problem)
+    return problem
+
+
+def _check_semidefinite(problem: Regression) -> None:
+    """Raise if the NTK is indefinite by more than rounding; a Cholesky factor that exists shows that it is not."""
+    inverse = problem.inverse()
+    tolerance = jnp.finfo(problem.ntk.dtype).eps ** 0.5 * inverse.largest
+    shown = bool(inverse.definite)
+    if problem.ridge > tolerance:
+        lower = jax.lax.linalg.cholesky(_shifted(problem.ntk, tolerance), symmetrize_input=False)
+        shown = bool(jnp.isfinite(lower[-1, -1]))
+    if not shown:
+        problem.spectrum()  # raises, and says by how much
+
+
+@jax.jit
+def _symmetric(matrix: Array) -> Array:
+    return (matrix + matrix.T) / 2
+
+
+@jax.jit
+def _shifted(matrix: Array, ridge: Array) -> Array:
+    return matrix + jnp.diag(jnp.full(len(matrix), ridge))

@@ -1,12 +1,14 @@
 r"""Functions of a training kernel, $w(S) b$, by one eigendecomposition, with derivatives where it is degenerate."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .clocks import AbstractClock
+
+T = TypeVar("T")
 
 
 class Spectrum(NamedTuple):
@@ -43,7 +45,7 @@ def learned(clock: AbstractClock, s: Spectrum, b: Float[Array, "n m"]) -> Float[
 def _(primals, tangents):
     clock, s, b = primals
     clock_dot, s_dot, b_dot = tangents
-    values, v = _differentiable_once(s)
+    _, values, v = differentiable_once(s)
     (gains, zero), (gains_dot, _) = jax.jvp(lambda c: _gains(c, values), (clock,), (clock_dot,))
     weight = _divided_differences(clock, values, gains, zero)
     c = v.T @ b
@@ -87,11 +89,12 @@ def _divided_differences(clock: AbstractClock, s: Array, gains: Array, zero: Arr
 
 
 @jax.custom_jvp
-def _differentiable_once(s: Spectrum) -> tuple[Array, Array]:
-    return s.values, s.vectors
+def differentiable_once(factorised: T) -> T:
+    """The same, for use inside a rule of derivatives: deriving that rule again raises."""
+    return factorised
 
 
-@_differentiable_once.defjvp
+@differentiable_once.defjvp
 def _(primals, tangents):
     raise NotImplementedError(
         "second derivatives with respect to the training kernel or the ridge have no rule; first derivatives do: "

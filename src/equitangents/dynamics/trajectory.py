@@ -1,22 +1,30 @@
 """What every closed-form trajectory gives: a Gaussian process, its mean and covariance, at each moment of training."""
 
 import abc
-from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
-from .checks import check_inputs, check_matrix
+from .checks import check_inputs, check_matrix, concrete
 from .clocks import AbstractClock
+from .inverse import settled
+from .polynomial import apply_series, coefficients
 from .regression import Regression, evaluate
-from .spectrum import Spectrum, learned
+from .spectrum import learned
 
-Cross = tuple[Array, Array]
+SMALL = 256  # examples below which an eigendecomposition costs next to nothing
+
+
+class Prediction(NamedTuple):
+    """Mean, shape (m, outputs) or (m,), and covariance of each output, shape (m, m); times first, if any."""
+
+    mean: Array
+    covariance: Array
 
 
 class AbstractTrajectory(eqx.Module):
@@ -63,8 +71,8 @@ class AbstractTrajectory(eqx.Module):
         problem = self.regression
         n = len(problem.ntk)
         ntk = check_matrix("the test-train NTK", ntk_test_train, (_rows(ntk_test_train), n)).astype(problem.ntk.dtype)
-        mean = partial(_mean, problem.spectrum(), problem.y_train, ntk)
-        return self._over(mean, t)
+        y = problem.y_train
+        return (ntk @ self._learned(t, y.reshape(n, -1))).reshape(*jnp.shape(t), len(ntk), *y.shape[1:])
 
     def covariance(self, x1: ArrayLike, x2: ArrayLike | None = None, t: ArrayLike | None = None) -> Array:
         r"""Covariance over initialisations of each output, at test inputs.
@@ -104,31 +112,75 @@ class AbstractTrajectory(eqx.Module):
         nngp1, ntk1 = _check_cross("the first batch's", cross1, problem)
         nngp2, ntk2 = (nngp1, ntk1) if cross2 is None else _check_cross("the second batch's", cross2, problem)
         k12 = check_matrix("the test-test NNGP", nngp_12, (len(ntk1), len(ntk2))).astype(problem.ntk.dtype)
-        second = None if cross2 is None else (nngp2, ntk2)
-        covariance = partial(_covariance, problem.spectrum(), problem.nngp, k12, (nngp1, ntk1), second)
-        return self._over(covariance, t)
+        b1 = self._learned(t, ntk1.T)
+        if cross2 is None:
+            return _covariance(problem.nngp, k12, nngp1, None, b1, None)
+        return _covariance(problem.nngp, k12, nngp1, nngp2, b1, self._learned(t, ntk2.T))
 
-    def _over(self, at: Callable[[AbstractClock], Array], t: Any) -> Array:
-        t = jnp.asarray(t).astype(self.regression.ntk.dtype)
-        return jax.vmap(lambda moment: at(self._clock(moment)))(t) if t.ndim else at(self._clock(t))
+    def predict(self, x: ArrayLike, t: ArrayLike) -> Prediction:
+        """Mean and covariance at test inputs in one pass: kernels are evaluated and systems solved once.
+
+        Args:
+            x: test inputs, shape (m, ...).
+            t: moment in [0, inf], shape () or (times,).
+
+        Returns:
+            Named tuple: mean as from `mean`, covariance as from `covariance`.
+
+        Raises:
+            ValueError: as for `mean`.
+        """
+        self._check(t)
+        x = check_inputs("x", x)
+        return self.predict_from(evaluate(self.regression.kernel, x)[0], self.regression.cross(x), t)
+
+    def predict_from(self, nngp: ArrayLike, cross: Any, t: ArrayLike) -> Prediction:
+        """The same from stored kernels: NNGP of the test inputs, and (nngp, ntk) of these with the training inputs."""
+        self._check(t)
+        problem = self.regression
+        nngp1, ntk1 = _check_cross("the", cross, problem)
+        k11 = check_matrix("the test-test NNGP", nngp, (len(ntk1), len(ntk1))).astype(problem.ntk.dtype)
+        b = self._learned(t, ntk1.T)
+        mean = (jnp.swapaxes(b, -1, -2) @ problem.y_train.reshape(len(problem.ntk), -1)).reshape(
+            *jnp.shape(t), len(ntk1), *problem.y_train.shape[1:]
+        )
+        return Prediction(mean, _covariance(problem.nngp, k11, nngp1, None, b, None))
+
+    def _learned(self, t: Any, b: Float[Array, "n m"]) -> Float[Array, "*times n m"]:
+        """w_t(S) b by the cheapest way that gives all digits.
+
+        The end of training takes a Cholesky factor; one early moment, where numbers can be looked at, a series in
+        products with S, if that costs at most half an eigendecomposition; all else the eigendecomposition.
+        """
+        problem, moments = self.regression, concrete(t)
+        if moments is not None and moments.size and np.isinf(moments).all():
+            end = settled(problem.inverse(), b)
+            return jnp.broadcast_to(end, (*moments.shape, *end.shape)) if moments.ndim else end
+        t = jnp.asarray(t).astype(problem.ntk.dtype)
+        if t.ndim:
+            return jax.vmap(lambda moment: learned(self._clock(moment), problem.spectrum(), b))(t)
+        most = 3 * len(b) // (b.shape[1] + 20)
+        if moments is None or len(b) < SMALL or most < 8 or problem.decomposed() or not problem.is_known():
+            return learned(self._clock(t), problem.spectrum(), b)
+        c = coefficients(self._clock(t), problem.bound(), problem.ntk.dtype, most)
+        if c is None:
+            return learned(self._clock(t), problem.spectrum(), b)
+        return apply_series(c, problem.matrix(), problem.bound(), b)
+
+
+def _covariance(nngp: Array, k12: Array, nngp1: Array, nngp2: Array | None, b1: Array, b2: Array | None) -> Array:
+    """At one moment or at several, which lead b1 and b2, shape (..., n, m); None is the first batch again."""
+    if b1.ndim == 2:
+        return _covariance_once(nngp, k12, nngp1, nngp2, b1, b2)
+    return jax.vmap(lambda b, c: _covariance_once(nngp, k12, nngp1, nngp2, b, c))(b1, b2)
 
 
 @jax.jit
-def _mean(spectrum: Spectrum, y: Array, ntk: Array, clock: AbstractClock) -> Array:
-    weights = learned(clock, spectrum, y.reshape(len(y), -1))
-    return (ntk @ weights).reshape(len(ntk), *y.shape[1:])
-
-
-@jax.jit
-def _covariance(
-    spectrum: Spectrum, nngp: Array, k12: Array, cross1: Cross, cross2: Cross | None, clock: AbstractClock
-) -> Array:
-    nngp1, ntk1 = cross1
-    nngp2, ntk2 = cross1 if cross2 is None else cross2
-    b1 = learned(clock, spectrum, ntk1.T).T
-    b2 = b1 if cross2 is None else learned(clock, spectrum, ntk2.T).T
-    sigma = k12 - b1 @ nngp2.T - (nngp1 - b1 @ nngp) @ b2.T
-    return (sigma + sigma.T) / 2 if cross2 is None else sigma
+def _covariance_once(nngp: Array, k12: Array, nngp1: Array, nngp2: Array | None, b1: Array, b2: Array | None) -> Array:
+    if nngp2 is None or b2 is None:
+        sigma = k12 - b1.T @ nngp1.T - (nngp1 - (nngp @ b1).T) @ b1
+        return (sigma + sigma.T) / 2
+    return k12 - b1.T @ nngp2.T - (nngp1 - (nngp @ b1).T) @ b2
 
 
 def _check_cross(name: str, cross: Any, problem: Regression) -> tuple[Array, Array]:

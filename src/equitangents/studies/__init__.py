@@ -1,11 +1,11 @@
 """Studies: Config -> run -> Result, resumable."""
 
+from ..nets.text import parse_net as parse_net
+from ..nets.text import read_net as read_net
 from .config import Config as Config
 from .config import EnsembleRun as EnsembleRun
 from .config import KernelRun as KernelRun
 from .config import read_config as read_config
-from .netfile import parse_net as parse_net
-from .netfile import read_net as read_net
 from .result import Result as Result
 from .run import plan as plan
 from .run import run as run

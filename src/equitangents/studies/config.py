@@ -39,7 +39,7 @@ class KernelRun:
 
     Attributes:
         name: short name of the network, in file names and in the column `net`.
-        net: the description, as `netfile.parse_net` reads it.
+        net: the description, as `parse_net` reads it.
         size: side in pixels to which images are reduced; 0 keeps them.
         train_sizes: increasing; the smaller training sets are part of the larger ones.
         test, off: numbers of test examples and of off-manifold inputs.

@@ -16,9 +16,9 @@ from ..dynamics import GradientFlow
 from ..equivariant.twin import impose
 from ..kernels import Needs, needs
 from ..nets import AbstractLayer, Dense, Flatten, Serial, output_shape
+from ..nets.text import parse_net
 from ..symmetry import violation_variance
 from .config import EnsembleRun, KernelRun
-from .netfile import parse_net
 from .piece import Arrays, Get, Piece
 from .precision import double, matrices
 from .problem import Items, Problem, Symmetry, file_name, moved

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .netfile import parse_net
+from ..nets.text import parse_net
 from .precision import single
 from .store import checksum, explained, whole_file
 

@@ -5,8 +5,9 @@ import difflib
 from pathlib import Path
 from typing import Any
 
-from .. import nets
-from ..nets import AbstractLayer
+from equitangents import nets
+
+from .base import AbstractLayer
 
 KNOWN = [
     "Dense",

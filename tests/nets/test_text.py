@@ -3,7 +3,7 @@
 import pytest
 
 from equitangents.nets import Conv, Dense, Flatten, Relu, Serial
-from equitangents.studies.netfile import parse_net, read_net
+from equitangents.nets.text import parse_net, read_net
 
 
 def test_what_a_description_prints_is_read_back():
