@@ -1,31 +1,12 @@
-"""float64 or float32 for a while, on every version of JAX, without a global flag."""
+"""Kernels of NumPy inputs in their own precision."""
 
-import contextlib
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..kernels import nngp_and_ntk
 from ..nets import AbstractLayer
-
-
-def double() -> contextlib.AbstractContextManager:
-    """Arrays made inside are float64."""
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(True)
-    from jax.experimental import enable_x64  # type: ignore[attr-defined]
-
-    return enable_x64(True)
-
-
-def single() -> contextlib.AbstractContextManager:
-    """Arrays made inside are float32, also where the caller has set float64 for everything."""
-    if hasattr(jax, "enable_x64"):
-        return jax.enable_x64(False)
-    from jax.experimental import enable_x64  # type: ignore[attr-defined]
-
-    return enable_x64(False)
+from ..numerics.precision import double as double
+from ..numerics.precision import single as single
 
 
 def matrices(net: AbstractLayer, x1: np.ndarray, x2: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
