@@ -214,11 +214,8 @@ def kernel(
             scheduler=scheduler,
             progress=bar.update,
         )
-    blocks = store.matrix().blocks
-    took = duration(time.monotonic() - begin)
-    say(
-        f"{store.n:,} x {store.n:,} {' and '.join(store.kernels)} in {blocks * (blocks + 1) // 2:,} tiles, {took}: {out}"
-    )
+    took, tiles = duration(time.monotonic() - begin), len(store.matrix().upper())
+    say(f"{store.n:,} x {store.n:,} {' and '.join(store.kernels)} in {tiles:,} tiles, {took}: {out}")
 
 
 @app.command()
@@ -262,9 +259,8 @@ def fit(
         say(f"ridge {tried:g}: {choose} {100 * score:.2f} %{mark}" if choose == "held-out" else
             f"ridge {tried:g}: log likelihood of a label {score:.4f}{mark}")  # fmt: skip
     say(f"{found.solver}: relative residual {found.residual:.1e} after {found.iterations} iterations")
-    say(
-        f"test accuracy {100 * found.accuracy:.2f} % with {found.n:,} training inputs, in {duration(found.seconds)}: {run}"
-    )
+    accuracy = f"test accuracy {100 * found.accuracy:.2f} %"
+    say(f"{accuracy} with {found.n:,} training inputs, in {duration(found.seconds)}: {run}")
 
 
 @app.command()

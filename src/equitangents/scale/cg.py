@@ -86,8 +86,8 @@ def conjugate_gradients(
         stuck = error.max() > before / 2  # rounding alone is left
     if np.any(error > tolerance):
         text = (
-            f"expected relative residuals of at most {tolerance:g}, got {error.max():.1e} after {spent} iterations; take "
-            "a larger ridge, a preconditioner of higher rank, more iterations, or solver 'cholesky'."
+            f"expected relative residuals of at most {tolerance:g}, got {error.max():.1e} after {spent} iterations; "
+            "take a larger ridge, a preconditioner of higher rank, more iterations, or solver 'cholesky'."
         )
         if strict:
             raise NotConvergedError(text)

@@ -110,7 +110,8 @@ class DiskFactor:
         """Two passes over the factor, for all columns of v."""
         out = v.astype(self.matrix.dtype)
         blocks, rows, read = self.matrix.blocks, self.matrix.rows, lambda t: self.tiles.read(*t)
-        for (i, j), tile in read_ahead([(i, j) for j in range(blocks) for i in range(j, blocks)], read):
+        forward = [(i, j) for j in range(blocks) for i in range(j, blocks)]
+        for (i, j), tile in read_ahead(forward, read):
             if i == j:
                 out[rows(j)] = scipy.linalg.solve_triangular(tile, out[rows(j)], lower=True, check_finite=False)
             else:

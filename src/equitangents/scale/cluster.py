@@ -74,8 +74,8 @@ def _finished(client: Any, store: GramStore, spec: GramSpec, left: dict[Tile, No
             deaths[tile] += 1
             if deaths[tile] * 4 > DEATHS:  # it is raised at every fourth death, as dask is set by default
                 raise RuntimeError(
-                    f"expected a worker that survives tile {tile}, got {DEATHS} that died; give workers more memory, or "
-                    "choose smaller tiles."
+                    f"expected a worker that survives tile {tile}, got {DEATHS} that died; give workers more memory, "
+                    "or choose smaller tiles."
                 ) from None
             finished.add(submit(tile))
             continue

@@ -101,9 +101,8 @@ def make_gram(
     path = store.folder / "examples.npz"
     if not path.is_file():
         with whole_file(path) as file:
-            np.savez(
-                file, y_train=dataset.y[first], x_test=x_test, y_test=dataset.y[second], classes=np.array(dataset.classes)
-            )  # fmt: skip
+            y_train, y_test = dataset.y[first], dataset.y[second]
+            np.savez(file, y_train=y_train, x_test=x_test, y_test=y_test, classes=np.array(dataset.classes))
     del dataset, x_train, x_test
     compute_gram(store, spec, workers=workers, scheduler=scheduler, progress=progress)
     return store
