@@ -248,7 +248,7 @@ def fit(
             ridges=tuple(ridge) if ridge else RIDGES,
             kernel=kernel,
             choose=choose,
-            solver=solver,  # type: ignore[arg-type]
+            solver=solver,
             tolerance=tolerance,
             memory=None if memory is None else memory * 1e9,
             workers=workers,

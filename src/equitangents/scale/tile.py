@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 
 from ..groups import image_action, point_group
@@ -71,11 +72,12 @@ def gram_tile(spec: GramSpec, x1: np.ndarray, x2: np.ndarray) -> tuple[np.ndarra
             nngp_, ntk_ = both(x1, x2)
             found = {"nngp": nngp_, "ntk": ntk_}
         else:
-            net, (x1, x2) = without_flatten(spec.net, x1, x2)
+            net, vectors = without_flatten(spec.net, x1, x2)
+            a, b = (jnp.asarray(x) for x in vectors)
             if len(spec.kernels) == 2:
-                found = dict(zip(KERNELS, nngp_and_ntk(net, x1, x2), strict=True))
+                found = dict(zip(KERNELS, nngp_and_ntk(net, a, b), strict=True))
             else:
-                found = {spec.kernels[0]: {"nngp": nngp, "ntk": ntk}[spec.kernels[0]](net, x1, x2)}
+                found = {spec.kernels[0]: {"nngp": nngp, "ntk": ntk}[spec.kernels[0]](net, a, b)}
         return tuple(np.asarray(found[name]) for name in spec.kernels)
 
 
