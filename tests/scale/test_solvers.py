@@ -85,7 +85,7 @@ def test_nystrom_of_full_rank_is_the_inverse():
 def test_a_residual_out_of_reach_is_an_error_or_a_warning():
     matrix, b = problem()
     call = lambda **given: conjugate_gradients(matrix, b, np.zeros(3), lambda v, _: v, most=3, **given)  # noqa: E731
-    with pytest.raises(NotConvergedError, match="expected relative residuals of at most 1e-05, got .* after 3 iter"):
+    with pytest.raises(NotConvergedError, match=r"residuals of at most 1e-05, got .* after 3 iter"):
         call()
     with pytest.warns(UserWarning, match="expected relative residuals"):
         found = call(strict=False)

@@ -65,7 +65,8 @@ def _finished(client: Any, store: GramStore, spec: GramSpec, left: dict[Tile, No
         return future
 
     window = max(8, 4 * sum(client.nthreads().values()))
-    finished = distributed.as_completed([submit(waiting.popleft()) for _ in range(min(window, len(waiting)))])
+    first = [submit(waiting.popleft()) for _ in range(min(window, len(waiting)))]
+    finished = distributed.as_completed(first, loop=client.loop)
     for future in finished:
         tile = tiles.pop(future)
         try:
