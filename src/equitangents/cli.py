@@ -455,7 +455,7 @@ def complain(text: str, kind: str = "error") -> None:
     print(f"equitangents: {kind}: {' '.join(text.split())}", file=sys.stderr)  # noqa: T201
 
 
-EXPECTED = (ValueError, TypeError, OSError, NotImplementedError, RuntimeError, MemoryError)
+EXPECTED = (ValueError, TypeError, OSError, NotImplementedError, RuntimeError, MemoryError, ImportError)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -45,7 +45,7 @@ def test_a_cluster_gives_the_bits_of_one_process_and_passes_on_errors(tmp_path):
 def test_without_a_scheduler_the_error_says_what_to_start(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster, "PATIENCE", -1.0)
     store = GramStore.create(tmp_path, SPEC, X, 40)
-    with pytest.raises(RuntimeError, match="start one with `dask scheduler`.*give the same command again"):
+    with pytest.raises(RuntimeError, match=r"start one with `dask scheduler`.*give the same command again"):
         compute_gram(store, SPEC, scheduler="tcp://127.0.0.1:9")
 
 
