@@ -1,6 +1,6 @@
 """Seconds of Gram matrices and fits against the number of images; the exponent of n by least squares.
 
-python benchmarks/gram_scaling.py [--data fashion-mnist] [--sizes 4000 8000 16000 32000] [--out FOLDER]
+python benchmarks/gram_scaling.py [--data fashion-mnist] [--sizes 4000 8000 16000 32000] [--fit] [--out FOLDER]
 
 Each size is a command `equitangents kernel` and a command `equitangents fit` of their own; the exponent is that of the
 seconds less those of a first, tiny matrix, which starts and compiles.
@@ -36,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", default="fashion-mnist")
     parser.add_argument("--sizes", type=int, nargs="+", default=[4000, 8000, 16000, 32000])
+    parser.add_argument("--fit", action="store_true", help="also the command fit")
     parser.add_argument("--out", type=Path, default=None)
     given = parser.parse_args()
     folder = given.out or Path(tempfile.mkdtemp())
@@ -45,7 +46,7 @@ def main() -> None:
     for n in given.sizes:
         out = folder / str(n)
         wall, cpu = command("kernel", given.data, "--limit", n, "--out", out)
-        fit_wall, fit_cpu = command("fit", out)
+        fit_wall, fit_cpu = command("fit", out) if given.fit else (math.nan, math.nan)
         cost.append(cpu - start)
         kernel, fit = f"kernel {wall:6.1f} s, {cpu:6.1f} CPU-s", f"fit {fit_wall:6.1f} s, {fit_cpu:6.1f} CPU-s"
         print(f"n = {n:6d}: {kernel}; {fit}", flush=True)

@@ -2,13 +2,13 @@
 
 import abc
 import itertools
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-
-AHEAD = 3  # tiles that are read while one is multiplied
+from threadpoolctl import threadpool_limits
 
 
 class SymmetricMatrix(abc.ABC):
@@ -55,11 +55,17 @@ class SymmetricMatrix(abc.ABC):
         about 1e-7 of its terms; float64 measures residuals.
         """
         out = np.zeros(v.shape, np.float64)
-        for (i, j), tile in self.stream(self.upper()):
-            tile = tile.astype(v.dtype, copy=False)
-            out[self.rows(i)] += tile @ v[self.rows(j)]
-            if i != j:
-                out[self.rows(j)] += tile.T @ v[self.rows(i)]
+
+        def products(place: tuple[int, int]) -> tuple[np.ndarray, np.ndarray | None]:
+            i, j = place
+            tile = self.upper_tile(i, j).astype(v.dtype, copy=False)
+            return tile @ v[self.rows(j)], None if i == j else tile.T @ v[self.rows(i)]
+
+        with threadpool_limits(1, "blas"):  # a tile a thread takes half the processor time of all threads at one tile
+            for (i, j), (above, below) in read_ahead(self.upper(), products, os.cpu_count() or 1):
+                out[self.rows(i)] += above
+                if below is not None:
+                    out[self.rows(j)] += below
         return out
 
     def diagonal(self) -> np.ndarray:
@@ -116,11 +122,11 @@ class Leading(SymmetricMatrix):
         return tile[: self.n - i * self.side, : self.n - j * self.side]
 
 
-def read_ahead(indices: list, read: Callable) -> Iterator:
-    """(index, read(index)) in order, while a thread reads the next ones."""
+def read_ahead(indices: list, read: Callable, threads: int = 2) -> Iterator:
+    """(index, read(index)) in order, while threads are at the next ones."""
     left = iter(indices)
-    with ThreadPoolExecutor(2) as pool:
-        waiting = deque((index, pool.submit(read, index)) for index in itertools.islice(left, AHEAD))
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = deque((index, pool.submit(read, index)) for index in itertools.islice(left, threads + 1))
         while waiting:
             index, future = waiting.popleft()
             found = future.result()

@@ -80,7 +80,7 @@ class GramStore:
             raise ValueError(f"expected tiles of at least one row, got {side}.")
         folder, side = Path(folder), min(side, len(x))
         manifest = {"format": FORMAT, **spec.text(), "n": len(x), "shape": list(x.shape[1:]), "tile": side}
-        manifest |= {"dtype": str(x.dtype), "data": hashlib.sha256(np.ascontiguousarray(x)).hexdigest()}
+        manifest |= {"dtype": str(x.dtype), "data": hashlib.sha256(np.ascontiguousarray(x).data).hexdigest()}
         manifest |= {"about": about or {}, "versions": versions()}
         if (folder / "manifest.json").is_file():
             check_same(folder, read_manifest(folder), manifest)

@@ -43,6 +43,7 @@ class ChunkedArray:
         self.shape: tuple[int, ...] = self._array.shape
         self.chunks: tuple[int, ...] = self._array.chunks
         self.dtype: np.dtype = self._array.dtype
+        self._checked: dict[tuple[int, ...], tuple[int, int]] = {}
 
     @classmethod
     def create(cls, folder: Path, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: Any) -> "ChunkedArray":
@@ -64,20 +65,32 @@ class ChunkedArray:
         return self.folder.joinpath("c", *map(str, index))
 
     def read(self, *index: int) -> np.ndarray:
-        """One chunk; those at the end without what fills them up.
+        """One chunk, read-only; those at the end without what fills them up.
+
+        The checksum is computed when this object first sees the file, and again when the file has changed.
 
         Raises:
             DamagedError: it is not there whole.
         """
+        path = self.path(*index)
         try:
-            if self.path(*index).stat().st_size == self._bytes:
-                return self._array.blocks[index]
+            found = path.stat()
+            state = (found.st_mtime_ns, found.st_ino)
+            if self._checked.get(index) == state:
+                whole = np.memmap(path, self.dtype.newbyteorder("<"), mode="r", shape=self.chunks)
+                ends = zip(index, self.chunks, self.shape, strict=True)
+                return np.asarray(whole)[tuple(slice(min(side, n - i * side)) for i, side, n in ends)]
+            if found.st_size == self._bytes:
+                chunk = self._array.blocks[index]
+                self._checked[index] = state
+                return chunk
         except (OSError, ValueError):
             pass
-        raise DamagedError(f"{self.path(*index)}: expected a whole tile, got a missing or a damaged one.")
+        raise DamagedError(f"{path}: expected a whole tile, got a missing or a damaged one.")
 
     def has(self, *index: int) -> bool:
-        """Whether the chunk is there, and its checksum fits."""
+        """Whether the chunk is there, and its checksum fits, computed anew."""
+        self._checked.pop(index, None)
         try:
             self.read(*index)
         except DamagedError:
