@@ -12,7 +12,7 @@ import numpy as np
 
 from ..files import explained, whole_file
 from .matrix import SymmetricMatrix
-from .tile import GramSpec, check_average, gram_tile
+from .tile import GramSpec, check_inputs, gram_tile
 from .zarrs import ChunkedArray, DamagedError
 
 FORMAT = 1
@@ -85,8 +85,7 @@ class GramStore:
         if (folder / "manifest.json").is_file():
             check_same(folder, read_manifest(folder), manifest)
             return cls(folder)
-        gram_tile(spec, x[:1], x[:1])  # says here what does not fit, not in every worker
-        check_average(spec, x[:8])
+        check_inputs(spec, x[: 8 if spec.average else 1])  # says here what does not fit, not in every worker
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)
         rows = ChunkedArray.create(folder / "x.zarr", x.shape, (side, *x.shape[1:]), x.dtype)

@@ -64,7 +64,7 @@ def gram_tile(spec: GramSpec, x1: np.ndarray, x2: np.ndarray) -> tuple[np.ndarra
         For each of `spec.kernels` in order, shape (n1, n2).
 
     Raises:
-        TypeError, ValueError: as for `ntk`; also an average that is not symmetric, see `check_average`.
+        TypeError, ValueError: as for `ntk`; also an average that is not symmetric, see `check_inputs`.
     """
     with double() if x1.dtype == np.float64 else single():
         if spec.average:
@@ -88,13 +88,12 @@ def without_flatten(net: AbstractLayer, *xs: np.ndarray) -> tuple[AbstractLayer,
     return Serial(*net.layers[1:]), tuple(x.reshape(len(x), math.prod(x.shape[1:])) for x in xs)
 
 
-def check_average(spec: GramSpec, x: np.ndarray) -> None:
-    r"""Raise unless the average is a symmetric function, as it is where $k(\rho(g) x_1, \rho(g) x_2) = k(x_1, x_2)$.
+def check_inputs(spec: GramSpec, x: np.ndarray) -> None:
+    r"""Raise unless the network takes such inputs, and the average is a symmetric function.
 
-    Dense networks are so, and convolutions whose window the group maps to itself.
+    It is where $k(\rho(g) x_1, \rho(g) x_2) = k(x_1, x_2)$, as for dense networks under rotations of the image, and
+    convolutions whose window the group maps to itself.
     """
-    if not spec.average:
-        return
     for matrix in gram_tile(spec, x, x):
         off = np.abs(matrix - matrix.T).max() / np.abs(matrix).max()
         if off > 1e-4:
