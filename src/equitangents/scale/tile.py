@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from ..groups import image_action, point_group
 from ..kernels import nngp, nngp_and_ntk, ntk
@@ -68,9 +70,13 @@ def gram_tile(spec: GramSpec, x1: np.ndarray, x2: np.ndarray) -> tuple[np.ndarra
     """
     with double() if x1.dtype == np.float64 else single():
         if spec.average:
-            both = group_average(spec.net, image_action(point_group(spec.average)))
-            nngp_, ntk_ = both(x1, x2)
-            found = {"nngp": nngp_, "ntk": ntk_}
+
+            def plain(a: Array, b: Array) -> tuple[Array, Array]:
+                net, vectors = without_flatten(spec.net, a, b)
+                return nngp_and_ntk(net, *vectors)
+
+            averaged = group_average(plain, image_action(point_group(spec.average)))
+            found = dict(zip(KERNELS, averaged(x1, x2), strict=True))
         else:
             net, vectors = without_flatten(spec.net, x1, x2)
             a, b = (jnp.asarray(x) for x in vectors)
@@ -81,7 +87,7 @@ def gram_tile(spec: GramSpec, x1: np.ndarray, x2: np.ndarray) -> tuple[np.ndarra
         return tuple(np.asarray(found[name]) for name in spec.kernels)
 
 
-def without_flatten(net: AbstractLayer, *xs: np.ndarray) -> tuple[AbstractLayer, tuple[np.ndarray, ...]]:
+def without_flatten(net: AbstractLayer, *xs: Any) -> tuple[AbstractLayer, tuple[Any, ...]]:
     """The same kernel of vectors: a first `Flatten` would hold the covariances of all sites one by one."""
     if not (isinstance(net, Serial) and len(net.layers) > 1 and isinstance(net.layers[0], Flatten)):
         return net, xs
