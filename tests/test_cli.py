@@ -35,7 +35,7 @@ def test_help_teaches_by_examples(capsys, arguments):
     assert out.count("equitangents study") == 2 and "equitangents predict" in out and "report.html" in out
 
 
-@pytest.mark.parametrize("command", ["study", "predict", "report"])
+@pytest.mark.parametrize("command", ["study", "predict", "report", "kernel", "fit"])
 def test_every_command_has_an_example(capsys, command):
     code, out, _ = run(capsys, command, "--help")
     assert code == 0 and f"Example: equitangents {command}" in out

@@ -22,6 +22,9 @@ EPILOG = """
   equitangents predict runs/photos new-photos/ --out labels.csv
   [dim]the model that the first study chose, on new images.[/dim]
 
+  equitangents kernel fashion-mnist --out runs/gram && equitangents fit runs/gram
+  [dim]kernel regression on 60,000 images, in tiles on disk.[/dim]
+
 [bold]Results[/bold] go to --out, runs/DATA-GROUP-PRESET by default: report.html (open it first), results.parquet, \
 figures/, config.toml (reproduces the run) and model/. A study that was stopped continues when the same command is \
 given.
@@ -157,6 +160,107 @@ def predict(
         wrong = np.array(model.classes)[found.labels][known] != labels[known]
         if known.any():
             complain(f"error on the {known.sum():,} inputs that have a label: {100 * wrong.mean():.2f} %", "note")
+
+
+@app.command()
+def kernel(
+    data: Annotated[
+        str, typer.Argument(help="As for study: digits, fashion-mnist, a folder CLASS/*.png, an .npz file.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the matrix; continued if it is there.")],
+    net: Annotated[
+        str | None, typer.Option(help="A description, as text or in a file; a ReLU network of depth 3 by default.")
+    ] = None,
+    kernel: Annotated[str, typer.Option(help="ntk, nngp or both.")] = "ntk",
+    average: Annotated[str, typer.Option(help="Average over a group of images: C2, C4, D1, D2, D4.")] = "",
+    tile: Annotated[int, typer.Option(min=1, help="Rows and columns of a tile.")] = 2000,
+    limit: Annotated[int | None, typer.Option(min=1, help="Training inputs; all by default.")] = None,
+    test: Annotated[
+        int | None, typer.Option(min=1, help="Test inputs; the data's own, or a fifth of them, by default.")
+    ] = None,
+    resize: Annotated[int | None, typer.Option(help="Side in pixels of all images.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the order of the inputs, and of a split.")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads; as many as cores by default.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, tcp://HOST:8786; its workers see the same folder.")
+    ] = None,
+) -> None:
+    """Compute the kernel of all training inputs of DATA, in tiles on disk; may be larger than memory.
+
+    What was stopped or killed continues when the same command is given again.
+
+    Example: equitangents kernel fashion-mnist --out runs/gram && equitangents fit runs/gram
+    """
+    from .studies.gram import make_gram
+
+    if kernel not in ("ntk", "nngp", "both"):
+        raise ValueError(f"--kernel: expected ntk, nngp or both, got {kernel!r}; choose one.")
+    if (out / "manifest.json").is_file():
+        say(f"Continuing the matrix in {out}.")
+    begin = time.monotonic()
+    with Bar() as bar:
+        store = make_gram(
+            data,
+            out,
+            net=net,
+            kernels=("nngp", "ntk") if kernel == "both" else (kernel,),
+            average=average,
+            side=tile,
+            limit=limit,
+            test=test,
+            resize=resize,
+            seed=seed,
+            workers=workers,
+            scheduler=scheduler,
+            progress=bar.update,
+        )
+    took, tiles = duration(time.monotonic() - begin), len(store.matrix().upper())
+    say(f"{store.n:,} x {store.n:,} {' and '.join(store.kernels)} in {tiles:,} tiles, {took}: {out}")
+
+
+@app.command()
+def fit(
+    run: Annotated[Path, typer.Argument(help="Folder of a matrix, as the command kernel made it.")],
+    ridge: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="Multiple of the mean of the diagonal; give several to choose from. 0.001 to 0.1 by default."
+        ),
+    ] = None,
+    kernel: Annotated[str | None, typer.Option(help="ntk or nngp, where the matrix was made for both.")] = None,
+    choose: Annotated[str, typer.Option(help="held-out or likelihood: how a ridge is chosen.")] = "held-out",
+    solver: Annotated[str, typer.Option(help="auto, dense (in memory), cholesky (on disk) or cg.")] = "auto",
+    tolerance: Annotated[float, typer.Option(help="Relative residual of the solution.")] = 1e-4,
+    memory: Annotated[float | None, typer.Option(help="GB to use; half of what is free by default.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Threads; as many as cores by default.")] = None,
+) -> None:
+    """Train on the kernel in a folder: choose a ridge, solve to a stated residual, measure the test accuracy.
+
+    Writes model.npz, the coefficients, and fit.json into the folder.
+
+    Example: equitangents fit runs/gram --ridge 0.001 --ridge 0.01
+    """
+    from .studies.gram import RIDGES, fit_gram
+
+    with Bar() as bar:
+        found = fit_gram(
+            run,
+            ridges=tuple(ridge) if ridge else RIDGES,
+            kernel=kernel,
+            choose=choose,
+            solver=solver,
+            tolerance=tolerance,
+            memory=None if memory is None else memory * 1e9,
+            workers=workers,
+            progress=bar.update,
+        )
+    for tried, score in zip(found.ridges, found.scores, strict=False):
+        mark = "  chosen" if tried == found.ridge else ""
+        say(f"ridge {tried:g}: {choose} {100 * score:.2f} %{mark}" if choose == "held-out" else
+            f"ridge {tried:g}: log likelihood of a label {score:.4f}{mark}")  # fmt: skip
+    say(f"{found.solver}: relative residual {found.residual:.1e} after {found.iterations} iterations")
+    accuracy = f"test accuracy {100 * found.accuracy:.2f} %"
+    say(f"{accuracy} with {found.n:,} training inputs, in {duration(found.seconds)}: {run}")
 
 
 @app.command()
@@ -351,7 +455,7 @@ def complain(text: str, kind: str = "error") -> None:
     print(f"equitangents: {kind}: {' '.join(text.split())}", file=sys.stderr)  # noqa: T201
 
 
-EXPECTED = (ValueError, TypeError, OSError, NotImplementedError, RuntimeError, MemoryError)
+EXPECTED = (ValueError, TypeError, OSError, NotImplementedError, RuntimeError, MemoryError, ImportError)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -369,7 +473,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if app(given, prog_name="equitangents", standalone_mode=False) == 130:  # interrupted
             raise KeyboardInterrupt
     except KeyboardInterrupt:
-        complain("stopped; a study continues when the same command is given again.")
+        complain("stopped; studies and kernels continue when the same command is given again.")
         raise SystemExit(130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader left: nothing more to say
@@ -384,7 +488,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def message(error: BaseException) -> str:
     """What went wrong in one line; errors of the system get the path they are about."""
     if isinstance(error, MemoryError):
-        return "expected the study to fit into memory, got too little; use fewer or smaller inputs."
+        return "expected the work to fit into memory, got too little; use fewer or smaller inputs."
     if hasattr(error, "format_message"):  # an option or argument that typer refused
         context = getattr(error, "ctx", None)
         return f"{error.format_message()} Try {context.command_path if context else 'equitangents'} --help."

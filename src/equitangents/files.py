@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that are whole or absent, errors of the disk in one line, and one run at a time in a folder."""
 
 import contextlib
 import errno
@@ -10,8 +10,13 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Any]:
+def whole_file(path: Path, durable: bool = True) -> Iterator[Any]:
     """A binary file that appears under `path` complete, or not at all.
+
+    Args:
+        path: its name; its folder exists.
+        durable: wait until the disk has it, so that it outlives a loss of power; not needed where a checksum inside
+            tells a whole file from a cut one.
 
     Raises:
         OSError: a full disk, a folder that cannot be written; one line.
@@ -22,7 +27,8 @@ def whole_file(path: Path) -> Iterator[Any]:
             with os.fdopen(handle, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except BaseException:
@@ -52,3 +58,28 @@ def explained(path: Path) -> Iterator[None]:
         new = OSError(f"{path}: expected to write here, but {reason}.")
         new.errno, new.explained = error.errno, True  # type: ignore[attr-defined]
         raise new from None
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Only one run at a time in a folder; the lock ends with the process, however it ends.
+
+    Raises:
+        RuntimeError: another run has it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        yield
+        return
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        file = open(folder / "lock", "a")  # noqa: SIM115
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RuntimeError(
+                f"{folder}: expected no other run in this folder, but one is at work; wait, or choose another --out."
+            ) from None
+        yield

@@ -1,4 +1,4 @@
-"""Kernels of NumPy arrays in their own precision."""
+"""Kernels of NumPy inputs in their own precision."""
 
 import jax.numpy as jnp
 import numpy as np

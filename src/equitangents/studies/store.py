@@ -1,16 +1,15 @@
 """Pieces of work on disk: each written whole or not at all, known by the digest of what it was made from."""
 
-import contextlib
 import hashlib
 import json
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..files import explained as explained
+from ..files import locked as locked
 from ..files import whole_file as whole_file
 
 Arrays = dict[str, np.ndarray]
@@ -72,28 +71,3 @@ def checksum(arrays: Arrays) -> str:
 def digest_of(*parts: Any) -> str:
     """The sha256 of anything that JSON can write."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=list).encode()).hexdigest()
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Only one run at a time in a folder; the lock ends with the process, however it ends.
-
-    Raises:
-        RuntimeError: another run has it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this system
-        yield
-        return
-    with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / "lock", "a")  # noqa: SIM115
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RuntimeError(
-                f"{folder}: expected no other run in this folder, but one is at work; wait, or choose another --out."
-            ) from None
-        yield

@@ -1,0 +1,263 @@
+"""Kernel regression on more images than memory holds kernels of: the commands `kernel` and `fit`."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data import Dataset, load, one_hot_centred, split, standardise
+from ..files import explained, whole_file
+from ..nets.text import parse_net, read_net
+from ..scale import GramSpec, GramStore, Leading, SymmetricMatrix, compute_gram, solve
+from ..scale.compute import Progress
+from ..scale.predict import predict
+from ..scale.solve import Solver
+
+RELU = ", ".join(["Dense(1, sigma_w=1.4142135623730951), Relu()"] * 3)
+NET = f"Serial(Flatten(), {RELU}, Dense(1))"
+RIDGES = (1e-3, 1e-2, 1e-1)
+CHOOSE_FROM = 20_000  # inputs; as the variance of noise on the labels, the ridge does not grow with their number
+CHOICES = ("held-out", "likelihood")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What `fit` found; in the store's folder as fit.json and, with the coefficients, model.npz.
+
+    Attributes:
+        kernel: "ntk" or "nngp".
+        n: training inputs.
+        ridges: those tried, as multiples of the mean of the kernel's diagonal.
+        scores: of each: accuracy on held-out inputs, or log marginal likelihood of an input; empty if one was tried.
+        ridge: the chosen one.
+        solver: as `scale.solve` names it.
+        iterations: of conjugate gradients, of the last solution.
+        residual: the largest relative one.
+        accuracy: on the test inputs.
+        seconds: of the whole fit.
+    """
+
+    kernel: str
+    n: int
+    ridges: tuple[float, ...]
+    scores: tuple[float, ...]
+    ridge: float
+    solver: str
+    iterations: int
+    residual: float
+    accuracy: float
+    seconds: float
+
+
+def net_text(given: str | None) -> str:
+    """A description from a file or as text; the default is a ReLU network with three hidden layers."""
+    if given is None:
+        return NET
+    return read_net(given) if Path(given).is_file() else given
+
+
+def make_gram(
+    data: str,
+    folder: str | Path,
+    *,
+    net: str | None = None,
+    kernels: tuple[str, ...] = ("ntk",),
+    average: str = "",
+    side: int = 2000,
+    limit: int | None = None,
+    test: int | None = None,
+    resize: int | None = None,
+    seed: int = 0,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    progress: Progress = lambda *_: None,
+) -> GramStore:
+    """Gram matrices of the training inputs of a data set, in random order, standardised, in float32.
+
+    Args:
+        data: as `data.load` takes it.
+        folder: for the store; continued if it is there.
+        net: a file or a text with a description.
+        kernels, average: as in `GramSpec`.
+        side: of a tile.
+        limit: training inputs; all by default.
+        test: test inputs; those of the data's own split, or a fifth, by default.
+        resize: side of images.
+        seed: of the split and the order.
+        workers, scheduler, progress: as in `compute_gram`.
+    """
+    spec = GramSpec(parse_net(net_text(net)), kernels, average)
+    dataset = load(data, resize=resize)
+    first, second = sides(dataset, limit, test, seed)
+    first = np.random.default_rng(seed).permutation(first)
+    x_train, x_test = (np.ascontiguousarray(dataset.x[i], np.float32) for i in (first, second))
+    x_train, x_test = standardise(x_train, x_test)
+    if average and x_train.ndim != 4:
+        raise ValueError(f"--average: expected images, got vectors of shape {x_train.shape}.")
+    about = {"dataset": dataset.digest, "seed": seed, "test": len(second), "resize": resize or 0}
+    store = GramStore.create(folder, spec, x_train, side, about)
+    path = store.folder / "examples.npz"
+    if not path.is_file():
+        with whole_file(path) as file:
+            y_train, y_test = dataset.y[first], dataset.y[second]
+            np.savez(file, y_train=y_train, x_test=x_test, y_test=y_test, classes=np.array(dataset.classes))
+    del dataset, x_train, x_test
+    compute_gram(store, spec, workers=workers, scheduler=scheduler, progress=progress)
+    return store
+
+
+def sides(dataset: Dataset, limit: int | None, test: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of training and test examples."""
+    n = len(dataset.y)
+    if dataset.split is not None:
+        own = int(np.sum(dataset.split == "test"))
+        test = own if test is None else test
+        train = n - own
+    else:
+        test = n // 5 if test is None else test
+        train = n - test
+    return split(dataset, train=train if limit is None else limit, test=test, seed=seed)
+
+
+def fit_gram(
+    folder: str | Path,
+    *,
+    ridges: tuple[float, ...] = RIDGES,
+    kernel: str | None = None,
+    choose: str = "held-out",
+    solver: Solver = "auto",
+    tolerance: float = 1e-4,
+    memory: float | None = None,
+    workers: int | None = None,
+    progress: Progress = lambda *_: None,
+) -> Fit:
+    """Kernel regression on one-hot labels: choose a ridge, solve, and predict the test inputs of a store.
+
+    Args:
+        folder: as `make_gram` made it, complete.
+        ridges: multiples of the mean of the kernel's diagonal.
+        kernel: which one; the NTK if there is one.
+        choose: "held-out": the ridge with the least error on a tenth of the training inputs, 20,000 of them at
+            most, for a solution on the others; "likelihood": that of the largest marginal likelihood, the scale of the
+            kernel profiled out.
+        solver, tolerance, memory: as in `scale.solve`.
+        workers: threads that compute kernels of test inputs.
+        progress: called as (what, done, total, seconds left).
+
+    Raises:
+        RuntimeError: the matrix is not complete.
+        ValueError: a ridge or a choice that does not exist.
+    """
+    begin = time.monotonic()
+    if choose not in CHOICES:
+        raise ValueError(f"--choose: expected one of {', '.join(CHOICES)}, got {choose!r}.")
+    if not ridges or min(ridges) < 0 or not np.isfinite(ridges).all():
+        raise ValueError(f"--ridge: expected numbers of at least zero, got {ridges}.")
+    store = GramStore(folder)
+    matrix = store.matrix(kernel)
+    examples = read_examples(store)
+    if missing := store.missing():
+        raise RuntimeError(f"{folder}: expected a whole matrix, got one without {len(missing)} of its tiles; give the "
+                           "command `equitangents kernel` that made it again, it continues.")  # fmt: skip
+    y, classes = examples["y_train"], len(examples["classes"])
+    targets, unit = one_hot_centred(y, classes), float(matrix.diagonal().astype(np.float64).mean())
+    options: dict[str, Any] = {"solver": solver, "tolerance": tolerance, "memory": memory, "folder": store.folder}
+    scores: tuple[float, ...] = ()
+    best = 0
+    if len(ridges) > 1 and choose == "held-out":
+        part = Leading(matrix, min(matrix.n, CHOOSE_FROM))
+        scores = held_out(part, targets[: part.n], y[: part.n], unit, ridges, options, progress)
+        best = int(np.argmax(scores))
+    elif len(ridges) > 1:
+        scores = likelihoods(matrix, targets, unit, ridges, options, progress)
+        best = int(np.argmax(scores))
+    found = solve(matrix, targets, [ridges[best] * unit], **options, progress=timed("solve", progress))
+    spec = GramSpec(parse_net(store.manifest["net"]), store.kernels, store.manifest["average"])
+    with whole_file(store.folder / "model.npz") as file:
+        np.savez(
+            file, coefficients=found.x[0], ridge=ridges[best] * unit, kernel=matrix.name, classes=examples["classes"]
+        )
+    scored = predict(
+        store, spec, matrix.name, found.x[0], examples["x_test"], workers=workers, progress=timed("predict", progress)
+    )
+    accuracy = float(np.mean(np.argmax(scored, axis=1) == examples["y_test"]))
+    fit = Fit(
+        matrix.name, matrix.n, tuple(ridges), scores, ridges[best], found.solver, found.iterations,
+        float(found.residuals.max()), accuracy, time.monotonic() - begin,
+    )  # fmt: skip
+    with whole_file(store.folder / "fit.json") as file:
+        file.write(json.dumps(vars(fit), indent=1).encode())
+    return fit
+
+
+def held_out(
+    matrix: SymmetricMatrix,
+    targets: np.ndarray,
+    y: np.ndarray,
+    unit: float,
+    ridges: tuple[float, ...],
+    options: dict[str, Any],
+    progress: Progress,
+) -> tuple[float, ...]:
+    """Accuracy on the last tenth of the inputs, of the solution on the others."""
+    kept = matrix.n - max(1, matrix.n // 10)
+    part, tick = Leading(matrix, kept), timed("choose", progress)
+    found = solve(part, targets[:kept], np.array(ridges) * unit, **options, progress=tick)
+    filled = np.zeros((matrix.n, len(ridges) * targets.shape[1]), matrix.dtype)
+    filled[:kept] = np.concatenate(list(found.x), axis=1)
+    scored = matrix.matvec(filled)[kept:]
+    guesses = scored.reshape(-1, len(ridges), targets.shape[1]).argmax(axis=2)
+    return tuple(np.mean(guesses == y[kept:, None], axis=0).tolist())
+
+
+def likelihoods(
+    matrix: SymmetricMatrix,
+    targets: np.ndarray,
+    unit: float,
+    ridges: tuple[float, ...],
+    options: dict[str, Any],
+    progress: Progress,
+) -> tuple[float, ...]:
+    r"""Log marginal likelihood of one label of one input under $N(0, s (K + \lambda I))$, for the best scale s.
+
+    The best is $s = \operatorname{tr}(Y^T (K + \lambda I)^{-1} Y) / (n k)$, for n inputs and k outputs.
+
+    References:
+        Rasmussen and Williams (2006), Gaussian Processes for Machine Learning, equation (5.8).
+    """
+    if options["solver"] == "cg":
+        raise ValueError("--choose likelihood: expected a solver with a determinant, got 'cg'; take 'cholesky'.")
+    solver = "cholesky" if options["solver"] == "auto" and matrix.n > 5000 else options["solver"]
+    solver = "dense" if solver == "auto" else solver
+    tick = timed("choose", progress)
+    found = solve(matrix, targets, np.array(ridges) * unit, **(options | {"solver": solver}), progress=tick)
+    assert found.log_det is not None
+    scale = np.sum(found.x * targets, axis=(1, 2)) / targets.size
+    return tuple((-(np.log(2 * np.pi * scale) + found.log_det / matrix.n + 1) / 2).tolist())
+
+
+def read_examples(store: GramStore) -> dict[str, np.ndarray]:
+    """Labels and test inputs of a store that `make_gram` made."""
+    path = store.folder / "examples.npz"
+    try:
+        with explained(path), open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in ("y_train", "x_test", "y_test", "classes")}
+    except Exception as error:  # a damaged file raises many kinds
+        raise ValueError(
+            f"{path}: expected labels and test inputs, got none that can be read ({error}); give the command "
+            "`equitangents kernel` that made the matrix again, after removing that file."
+        ) from None
+
+
+def timed(what: str, progress: Progress) -> Any:
+    """A progress without times as one with the time that is left."""
+    begin = time.monotonic()
+
+    def tick(_: str, done: int, total: int) -> None:
+        left = (time.monotonic() - begin) * (total - done) / done if done else float("nan")
+        progress(what, done, total, left)
+
+    return tick
