@@ -28,7 +28,7 @@ def save(estimator: Any, path: str | Path) -> None:
         "checksum": _checksum(arrays),
     }
     with whole_file(Path(path)) as file:
-        np.savez(file, __header__=np.array(json.dumps(header)), **arrays)
+        np.savez(file, __header__=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
 
 
 def load(path: str | Path) -> Any:

@@ -84,7 +84,7 @@ def _plan(layer: AbstractActivation, double: bool) -> SeriesPlan | None:
 
     with jax.ensure_compile_time_eval():
         numbers = np.arange(4, MOST_TERMS + 1)
-        left = series_tails(slope, REFERENCE_VARIANCE, numbers)
+        left = series_tails(slope, REFERENCE_VARIANCE, numbers.tolist())
         if series_tails(slope, 1.0, [MOST_TERMS])[0] > 1e-4:
             return None
         enough = numbers[left < (1e-9 if double and jax.config.jax_enable_x64 else 1e-6)]  # type: ignore[attr-defined]

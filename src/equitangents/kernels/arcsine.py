@@ -100,8 +100,8 @@ def _(layer: Erf, k11: Array, k22: Array, d: Array) -> Dual:
     d_out = _defect(one, two, d, pair.fall * inverse, shape * inverse)
     if is_known(layer.c) and layer.c == 0:
         return e, e_prime, d_out
-    before = (scale * noisy.share / noisy.scale**2 for noisy in (one, two))
-    return e + c**2, e_prime, affine_defect(*before, d_out, 1.0, c**2)
+    before1, before2 = (scale * noisy.share / noisy.scale**2 for noisy in (one, two))
+    return e + c**2, e_prime, affine_defect(before1, before2, d_out, 1.0, c**2)
 
 
 def _erf_scale_and_metric(x: Array) -> tuple[Array, Array]:

@@ -31,12 +31,14 @@ def _(layer: Attention, k: Kernel) -> Kernel:
             "section 3); use scores='identity', or query=None, which ties queries to keys and divides by d."
         )
     query, key, value = (apply_weights(part, k) for part in (layer.query, layer.key, layer.value))
+    assert query.k11 is not None and query.k22 is not None
+    assert key.k11 is not None and key.k22 is not None and value.k11 is not None and value.k22 is not None
     ntk = query.ntk * jnp.sum(key.k12 * value.k12)
     ntk = ntk + query.k12 * jnp.sum(key.ntk * value.k12 + key.k12 * value.ntk)
     read = [jnp.sum(a * b) for a, b in ((key.k11, value.k11), (key.k12, value.k12), (key.k22, value.k22))]
     e = defect_from_covariance(read[0], read[1], read[2])
     d = None if query.d is None else query.d + e - query.d * e
-    k11, k12, k22 = (v * r for v, r in zip((query.k11, query.k12, query.k22), read, strict=True))
+    k11, k12, k22 = query.k11 * read[0], query.k12 * read[1], query.k22 * read[2]
     return apply_weights(layer.out, Kernel(k11, k12, k22, d, ntk, k.sites, True))
 
 

@@ -252,7 +252,7 @@ def _first_variance(layers: tuple[AbstractLayer, ...], x1: object) -> float:
         first is None
         or not (is_known(first.sigma_w) and is_known(first.sigma_b))
         or isinstance(x1, Kernel | Tracer)
-        or jnp.issubdtype(x1.dtype, jnp.integer)
+        or jnp.issubdtype(x1.dtype, jnp.integer)  # type: ignore[attr-defined]
     ):
         return 1.0
     x = np.asarray(x1, np.float64)

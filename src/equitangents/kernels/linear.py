@@ -72,8 +72,9 @@ def _at_the_border(before: Kernel, p11: Array, p22: Array, k11: Array, k22: Arra
     """
     after = Kernel(None, before.ntk, None, None, before.ntk, k11.shape[: before.ntk.ndim // 2])
     shape = before.k12.shape
-    inside = (mean(jnp.broadcast_to(s, shape), True) for s in spread(p11, p22, before))
-    return sum(all_ - part for all_, part in zip(spread(k11, k22, after), inside, strict=True)) / 2
+    inside1, inside2 = (mean(jnp.broadcast_to(s, shape), True) for s in spread(p11, p22, before))
+    whole1, whole2 = spread(k11, k22, after)
+    return (whole1 - inside1 + whole2 - inside2) / 2
 
 
 def _scale(v: Array, sites: tuple[int, ...]) -> Array:

@@ -14,7 +14,7 @@ Place = int | Literal
 class Step(NamedTuple):
     """One primitive operation; places are numbers of values, or literal constants."""
 
-    eqn: JaxprEqn
+    eqn: Any
     inputs: tuple[Place, ...]
     outputs: tuple[int, ...]
 

@@ -6,6 +6,7 @@ numbers of steps
 is uncorrelated, so only equal numbers of steps meet (Alemohammad et al. 2021, theorem 1).
 """
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
@@ -48,7 +49,7 @@ def _equal_times(layer: Recurrent, read: Kernel) -> Kernel:
         return state, state
 
     heard = Kernel(read.k11, read.k12, read.k22, read.d, read.ntk, (), True)
-    first = Kernel(*(a[0] for a in (read.k11, read.k12, read.k22, read.d, read.ntk)), (), True)  # type: ignore[index]
+    first = jax.tree.map(lambda a: a[0], heard)
     states = lax.scan(step, first, (heard, _later(read)))[1]
     return Kernel(states.k11, states.k12, states.k22, states.d, states.ntk, read.sites, True)
 
@@ -63,7 +64,7 @@ def _all_times(layer: Recurrent, read: Kernel, equal: Kernel) -> Kernel:
     def step(before: Kernel, now: tuple[Kernel, Array, Array, Array]) -> tuple[Kernel, Kernel]:
         heard, hidden1, hidden2, later = now
         out = apply_weights(layer.hidden, propagate(layer.phi, before))
-        k12, d, ntk = (jnp.pad(a[:-1], (1, 0)) * later for a in (out.k12, out.d, out.ntk))
+        k12, d, ntk = (jnp.pad(a[:-1], (1, 0)) * later for a in (out.k12, out.d, out.ntk))  # type: ignore[index]
         state = independent_sum([heard, Kernel(hidden1, k12, hidden2, d, ntk, sites, True)])
         return state, state
 

@@ -23,7 +23,7 @@ def _(layer: ConvTranspose, k: Kernel) -> Kernel:
         return array
 
     def mean(array: Array, pairs: bool) -> Array:
-        return window_mean(array, layer.window, (1,) * len(layer.window), pairs)
+        return window_mean(array, tuple(sizes), layer.window, (1,) * len(layer.window), "VALID", pairs)
 
     return apply_weights(layer, joint_average(k, pad, mean, tuple(sizes), layer.sites(k.sites)))
 

@@ -30,7 +30,7 @@ class Embedding(AbstractWeighted):
     """
 
     vocabulary: int = eqx.field(static=True)
-    width: int = eqx.field(static=True)  # type: ignore[misc]
+    width: int = eqx.field(static=True)
     sigma_w: Scalar = 1.0
     sigma_b: Scalar = 0.0
     lambda_w: Scalar | None = None
