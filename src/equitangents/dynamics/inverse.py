@@ -38,11 +38,15 @@ def invert(matrix: Float[Array, "n n"]) -> Inverse:
     largest = _largest(fixed)
     definite = pivot > matrix.shape[0] * float(jnp.finfo(matrix.dtype).eps) * largest
 
-    def spectral() -> tuple[Array, Array]:
+    def spectral(_: Array, fixed: Array) -> tuple[Array, Array]:
         values, vectors = jnp.linalg.eigh(fixed)
         return vectors, values
 
-    factor, values = lax.cond(definite, lambda: (lower, jnp.ones_like(lower[0])), spectral)
+    def kept(lower: Array, _: Array) -> tuple[Array, Array]:
+        return lower, jnp.ones_like(lower[0])
+
+    # operands, no closures: JAX 0.6 leaks these when it evaluates at compile time
+    factor, values = lax.cond(definite, kept, spectral, lower, fixed)
     return Inverse(matrix, largest, definite, factor, values)
 
 

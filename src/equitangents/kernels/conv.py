@@ -73,7 +73,22 @@ def convolved(layer: Conv | ConvLocal | DepthwiseConv, k: Kernel) -> Kernel:
     def mean(array: Array, pairs: bool) -> Array:
         return window_mean(array, k.sites, layer.window, layer.steps, layer.padding, pairs, apart)
 
-    return joint_average(k, lambda array, pairs: array, mean, k.sites, sites, beyond=layer.padding == "SAME")
+    border = uneven_windows(k.sites, layer.window, layer.steps, apart) if layer.padding == "SAME" else None
+    return joint_average(k, lambda array, pairs: array, mean, k.sites, sites, border)
+
+
+def uneven_windows(sites: Shape, window: Shape, steps: Shape, apart: Shape) -> np.ndarray:
+    """Whether the windows of two new sites cross the border at different offsets: (*new sites, *new sites)."""
+    inside = np.ones((1, 1), bool)  # (new sites, offsets), one axis after the other
+    new: tuple[int, ...] = ()
+    margins = window_margins(sites, reach(window, apart), steps, "SAME")
+    for n, w, s, far, (low, high) in zip(sites, window, steps, apart, margins, strict=True):
+        first = np.arange(0, n + low + high - (w - 1) * far, s) - low
+        place = first[:, None] + far * np.arange(w)[None]
+        along = (place >= 0) & (place < n)
+        inside = (inside[:, None, :, None] & along[None, :, None, :]).reshape(len(inside) * len(along), -1)
+        new = (*new, len(along))
+    return np.any(inside[:, None] != inside[None], axis=-1).reshape(*new, *new)
 
 
 @propagate.register(Conv)

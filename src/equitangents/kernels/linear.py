@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array
 
@@ -35,7 +36,7 @@ def apply_weights(layer: AbstractWeighted, k: Kernel) -> Kernel:
 
 
 def joint_average(
-    k: Kernel, pad: Move, mean: Move, padded: tuple[int, ...], sites: tuple[int, ...], beyond: bool = False
+    k: Kernel, pad: Move, mean: Move, padded: tuple[int, ...], sites: tuple[int, ...], border: np.ndarray | None = None
 ) -> Kernel:
     """Average over a window that moves on both inputs together, as in a convolution or a flattening.
 
@@ -45,7 +46,8 @@ def joint_average(
         mean: `mean(array, pairs)` is the average, from arrays over padded sites to arrays over the new sites.
         padded: shape of the padded sites.
         sites: shape of the new sites.
-        beyond: whether `mean` reads zeros beyond the border of the padded sites.
+        border: where `mean` reads zeros beyond the border: the pairs of new sites, an array over them, whose windows do
+            not read them at the same offsets; None where it reads none.
     """
     ntk = mean(pad(k.ntk, k.pairs), k.pairs)
     if k.k11 is None or k.k22 is None or k.d is None:
@@ -56,8 +58,8 @@ def joint_average(
     k11, k22 = mean(p11, full1), mean(p22, full2)
     before = Kernel(None, pad(k.d, k.pairs), None, None, ntk, padded)  # its k12 only tells shapes
     apart = mean(half_distance(*spread(p11, p22, before), before.k12), k.pairs)
-    if beyond and k.pairs:
-        apart = apart + _at_the_border(before, p11, p22, k11, k22, mean)
+    if border is not None and k.pairs:
+        apart = apart + jnp.where(border, _at_the_border(before, p11, p22, k11, k22, mean), 0)
     after = Kernel(None, apart, None, None, ntk, sites)
     s11, s22 = spread(k11, k22, after)
     d = defect_from_distance(s11, s22, apart)
@@ -68,7 +70,7 @@ def joint_average(
 def _at_the_border(before: Kernel, p11: Array, p22: Array, k11: Array, k22: Array, mean: Move) -> Array:
     """What is missing where one of two windows reads a zero and the other does not: half the variance it reads there.
 
-    The mean over all of a window less that where both are inside, which are equal to the last bit away from the border.
+    The mean over all of a window less that where both are inside.
     """
     after = Kernel(None, before.ntk, None, None, before.ntk, k11.shape[: before.ntk.ndim // 2])
     shape = before.k12.shape

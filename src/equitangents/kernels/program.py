@@ -97,7 +97,8 @@ def kept_bytes(program: Program, start: Iterable[int]) -> int:
 
 
 def _eqn_bytes(eqn: JaxprEqn) -> int:
-    own = sum(math.prod(v.aval.shape) * v.aval.dtype.itemsize for v in eqn.outvars if hasattr(v.aval, "dtype"))
+    shapes: list[Any] = [v.aval for v in eqn.outvars if hasattr(v.aval, "dtype")]
+    own = sum(math.prod(shape.shape) * shape.dtype.itemsize for shape in shapes)
     inner = 0
     for param in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda p: isinstance(p, ClosedJaxpr | Jaxpr)):
         jaxpr: Any = param.jaxpr if isinstance(param, ClosedJaxpr) else param

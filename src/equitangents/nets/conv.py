@@ -14,7 +14,7 @@ class AbstractConv(AbstractWeighted):
     """A layer whose weights act on a window of sites; what each number means is said by the layers themselves."""
 
     width: int = eqx.field(static=True)
-    window: tuple[int, ...] = eqx.field(static=True)  # type: ignore[misc]
+    window: tuple[int, ...] = eqx.field(static=True)
     strides: tuple[int, ...] = eqx.field(static=True, default=())
     padding: Padding = eqx.field(static=True, default="SAME")
     sigma_w: Scalar = eqx.field(default=1.0)
