@@ -178,7 +178,7 @@ def from_gram(
 def _check_semidefinite(problem: Regression) -> None:
     """Raise if the NTK is indefinite by more than rounding; a Cholesky factor that exists shows that it is not."""
     inverse = problem.inverse()
-    tolerance = jnp.finfo(problem.ntk.dtype).eps ** 0.5 * inverse.largest
+    tolerance = float(jnp.finfo(problem.ntk.dtype).eps) ** 0.5 * inverse.largest
     shown = bool(inverse.definite)
     if problem.ridge > tolerance:
         lower = jax.lax.linalg.cholesky(_shifted(problem.ntk, tolerance), symmetrize_input=False)
