@@ -168,8 +168,12 @@ def compare(peer, scratch, name, outputs, n, setting, pairs):
 def search(peer, scratch, name, outputs, n):
     """One run of each of the peer's implementations over batches: which is the best."""
     for implementation in ("1", "2", "3"):
-        process = start(peer, f"{scratch}/any.npy", "theirs", name, outputs, n, f"{implementation},0")
-        print(f"{name}, {outputs}, n={n}, peer's implementation {implementation}, vmap_axes=0:", end=" ")
+        print(f"{name}, {outputs}, n={n}, peer's implementation {implementation}, vmap_axes=0:", end=" ", flush=True)
+        try:
+            process = start(peer, f"{scratch}/any.npy", "theirs", name, outputs, n, f"{implementation},0")
+        except RuntimeError as error:  # out of memory, mostly
+            print(error, flush=True)
+            continue
         print(f"cpu {min(json.loads(ask(process))[1] for _ in range(3)):.4f} s", flush=True)
         process.stdin.close()
         process.wait()

@@ -108,7 +108,8 @@ def _computed(apply: Function, params: Any, x1: Any, x2: Any, outputs: str, budg
         if not plan.split.plain and not plan.split.gram:  # no parameter has any influence
             shape = {"trace": (), "diagonal": (plan.group,), "full": (plan.group,) * 2}[outputs]
             return jnp.zeros((n1 * len(cotangents), n2 * len(cotangents), *shape), dtype)
-        return tiled(prepare, multiply, *(None if x is None else _items(x, cotangents) for x in (x1, x2)), plan)
+        first, second = (None if x is None else _items(x, cotangents) for x in (x1, x2))
+        return tiled(prepare, multiply, first, second, plan)
 
     if outputs == "full":
         whole = matrix(rows).reshape(n1, groups, n2, groups, plan.group, plan.group)

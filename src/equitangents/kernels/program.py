@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 Place = int | Literal
 
@@ -14,7 +14,7 @@ Place = int | Literal
 class Step(NamedTuple):
     """One primitive operation; places are numbers of values, or literal constants."""
 
-    eqn: JaxprEqn
+    eqn: Any  # a JaxprEqn, whose abstract values have no typed shape
     inputs: tuple[Place, ...]
     outputs: tuple[int, ...]
 
@@ -96,7 +96,7 @@ def kept_bytes(program: Program, start: Iterable[int]) -> int:
     return total
 
 
-def _eqn_bytes(eqn: JaxprEqn) -> int:
+def _eqn_bytes(eqn: Any) -> int:
     own = sum(math.prod(v.aval.shape) * v.aval.dtype.itemsize for v in eqn.outvars if hasattr(v.aval, "dtype"))
     inner = 0
     for param in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda p: isinstance(p, ClosedJaxpr | Jaxpr)):
