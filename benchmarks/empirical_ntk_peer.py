@@ -165,21 +165,39 @@ def compare(peer, scratch, name, outputs, n, setting, pairs):
     print(f"{best * rate() / floor(name, outputs, n):.1f} times the floor", flush=True)
 
 
+def search(peer, scratch, name, outputs, n):
+    """One run of each of the peer's implementations over batches: which is the best."""
+    for implementation in ("1", "2", "3"):
+        print(f"{name}, {outputs}, n={n}, peer's implementation {implementation}, vmap_axes=0:", end=" ", flush=True)
+        try:
+            process = start(peer, f"{scratch}/any.npy", "theirs", name, outputs, n, f"{implementation},0")
+        except RuntimeError as error:  # out of memory, mostly
+            print(error, flush=True)
+            continue
+        print(f"cpu {min(json.loads(ask(process))[1] for _ in range(3)):.4f} s", flush=True)
+        process.stdin.close()
+        process.wait()
+
+
 def main():
     import tempfile
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer", default=os.environ.get("EQUITANGENTS_PEER"), help="Python with neural-tangents 0.6.5")
     parser.add_argument("--nets", nargs="*", choices=NETS, default=list(NETS))
+    parser.add_argument("--outputs", nargs="*", choices=("trace", "full"), default=["trace", "full"])
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--default", action="store_true", help="against the peer's default arguments, which are slow")
+    parser.add_argument("--search", action="store_true", help="only time the peer's implementations, n=100")
     options = parser.parse_args()
     if not options.peer:
-        parser.error("expected --peer PYTHON or EQUITANGENTS_PEER; its recipe stands at the top of this file")
+        parser.error("expected --peer PYTHON or EQUITANGENTS_PEER; neural-tangents 0.6.5, JAX 0.4.25")
     with tempfile.TemporaryDirectory() as scratch:
         for name in options.nets:
-            for outputs in ("trace", "full"):
-                if options.default:  # out of memory for the convolutional network at n=100
+            for outputs in options.outputs:
+                if options.search:
+                    search(options.peer, scratch, name, outputs, 100)
+                elif options.default:  # out of memory for the convolutional network at n=100
                     n = 100 if name == "mlp" else 20
                     compare(options.peer, scratch, name, outputs, n, "default", 1)
                 else:

@@ -28,8 +28,15 @@ def by_jacobians(apply, params, x1, x2):
     return np.einsum("iop,jqp->ijoq", *jacobian)
 
 
-@pytest.mark.parametrize("budget", [1, 40000, empirical.BUDGET])
-@pytest.mark.parametrize("both", [True, False])
+@pytest.mark.parametrize(
+    ("both", "budget"),
+    [
+        (False, 1),
+        (True, 40000),
+        *(pytest.param(b, empirical.BUDGET, marks=pytest.mark.slow) for b in (True, False)),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(True, 1), (False, 40000)]),
+    ],
+)
 def test_it_is_the_product_of_jacobians_for_any_size_of_tile(drawn, both, budget):
     params, x1, x2 = drawn
     full = by_jacobians(NET.apply, params, x1, x2 if both else x1)
@@ -44,6 +51,7 @@ def test_it_is_the_product_of_jacobians_for_any_size_of_tile(drawn, both, budget
         np.testing.assert_allclose(found, value, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_convolutions_have_the_product_of_jacobians(getkey):
     net = Serial(Conv(4, (2, 2), padding="CIRCULAR", sigma_b=0.3), Relu(), Flatten(), Dense(2))
     params, x = net.init(getkey(), (3, 3, 2))[1], jr.normal(getkey(), (3, 3, 3, 2))

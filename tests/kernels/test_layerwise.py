@@ -123,7 +123,21 @@ def made(name, key):
     return apply, params, jr.normal(jr.fold_in(key, 1), (5, *shape))
 
 
-@pytest.mark.parametrize("name", CASES)
+# one case for each way in which a weight may be found or missed; the others repeat a way in another dress
+QUICK = (
+    "dense, residual, norm",
+    "conv strided and circular",
+    "shared weights",
+    "scan over layers",
+    "factors",
+    "convolutions of XLA",
+    "odd uses",
+)
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CASES]
+)
 def test_every_way_to_use_a_parameter_has_the_product_of_jacobians(name, getkey):
     apply, params, x = made(name, getkey())
     expected = by_jacobians(apply, params, x, x)
@@ -131,7 +145,10 @@ def test_every_way_to_use_a_parameter_has_the_product_of_jacobians(name, getkey)
     np.testing.assert_allclose(full, expected, rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", ["dense, residual, norm", "scan over layers", "factors"])
+@pytest.mark.parametrize(
+    "name",
+    ["factors", *(pytest.param(n, marks=pytest.mark.slow) for n in ("dense, residual, norm", "scan over layers"))],
+)
 def test_tiles_need_not_divide_the_examples(name, getkey):
     apply, params, x = made(name, getkey())
     expected = by_jacobians(apply, params, x[:2], x[2:])
@@ -139,8 +156,15 @@ def test_tiles_need_not_divide_the_examples(name, getkey):
     np.testing.assert_allclose(trace, np.einsum("ijoo->ij", expected) / expected.shape[2], rtol=1e-10, atol=1e-11)
 
 
-@pytest.mark.parametrize("outputs", ["trace", "diagonal", "full"])
-@pytest.mark.parametrize("pairs", [3, 1000])
+@pytest.mark.parametrize(
+    ("outputs", "pairs"),
+    [
+        ("diagonal", 3),
+        ("trace", 1000),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [("trace", 3), ("full", 3), ("full", 1000)]),
+        pytest.param("diagonal", 1000, marks=pytest.mark.slow),
+    ],
+)
 def test_gram_matrices_over_sites_and_gradients_agree(outputs, pairs, getkey, monkeypatch):
     """Few sites and a wide layer, so that the split turns with the number of pairs."""
     from equitangents.kernels import plan

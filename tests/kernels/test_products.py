@@ -13,7 +13,7 @@ from equitangents.nets import Conv, Dense, Relu, Serial, Tanh
 NET = Serial(Dense(5, 1.2, 0.3), Tanh(), Dense(2, sigma_b=0.2))
 
 
-@pytest.mark.parametrize("budget", [1, 2**28])
+@pytest.mark.parametrize("budget", [1, pytest.param(2**28, marks=pytest.mark.slow)])
 def test_the_product_is_that_with_the_matrix(budget, getkey):
     net = Serial(Conv(3, 2, sigma_b=0.2), Relu(), Conv(2, 2))  # outputs with sites
     params, x1, x2 = net.init(getkey(), (3, 2))[1], jr.normal(getkey(), (5, 3, 2)), jr.normal(getkey(), (3, 3, 2))
@@ -40,7 +40,7 @@ def test_complex_parameters_count_as_two_real_ones_in_products(getkey):
     assert abs(found - exact) < 5 * exact * (2 / 4000) ** 0.5
 
 
-@pytest.mark.parametrize("distribution", ["rademacher", "normal"])
+@pytest.mark.parametrize("distribution", [pytest.param("rademacher", marks=pytest.mark.slow), "normal"])
 def test_projections_have_the_stated_mean_and_error(distribution, getkey):
     params, x = NET.init(getkey(), (3,))[1], jr.normal(getkey(), (3, 3))
     phi = projected_gradients(NET.apply, params, x, getkey(), 20000, distribution=distribution).reshape(6, -1)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
-from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
+from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
 Place = int | Literal
 
@@ -14,7 +14,7 @@ Place = int | Literal
 class Step(NamedTuple):
     """One primitive operation; places are numbers of values, or literal constants."""
 
-    eqn: Any
+    eqn: Any  # a JaxprEqn, whose abstract values have no typed shape
     inputs: tuple[Place, ...]
     outputs: tuple[int, ...]
 
@@ -96,9 +96,8 @@ def kept_bytes(program: Program, start: Iterable[int]) -> int:
     return total
 
 
-def _eqn_bytes(eqn: JaxprEqn) -> int:
-    shapes: list[Any] = [v.aval for v in eqn.outvars if hasattr(v.aval, "dtype")]
-    own = sum(math.prod(shape.shape) * shape.dtype.itemsize for shape in shapes)
+def _eqn_bytes(eqn: Any) -> int:
+    own = sum(math.prod(v.aval.shape) * v.aval.dtype.itemsize for v in eqn.outvars if hasattr(v.aval, "dtype"))
     inner = 0
     for param in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda p: isinstance(p, ClosedJaxpr | Jaxpr)):
         jaxpr: Any = param.jaxpr if isinstance(param, ClosedJaxpr) else param
