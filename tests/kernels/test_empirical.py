@@ -95,6 +95,7 @@ def test_it_may_be_jitted_and_differentiated(drawn):
     np.testing.assert_allclose(slope, (total(x1 + h * direction) - total(x1 - h * direction)) / (2 * h), rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_it_converges_to_the_kernel_of_infinite_width(getkey):
     x = jr.normal(getkey(), (3, 3))
     distances = []
@@ -105,7 +106,7 @@ def test_it_converges_to_the_kernel_of_infinite_width(getkey):
     assert distances[1] < min(0.3, distances[0])
 
 
-@pytest.mark.parametrize("outputs", ["trace", "full"])
+@pytest.mark.parametrize("outputs", [pytest.param("trace", marks=pytest.mark.slow), "full"])
 def test_temporary_memory_stays_within_the_budget(getkey, outputs):
     net = Serial(Dense(64), Relu(), Dense(64), Relu(), Dense(5))
     params, x = net.init(getkey(), (32,))[1], jnp.ones((64, 32))

@@ -25,6 +25,7 @@ def test_the_product_is_that_with_the_matrix(budget, getkey):
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_complex_parameters_count_as_two_real_ones_in_products(getkey):
     w = lax.complex(*jr.normal(getkey(), (2, 3, 2)))
     x = jr.normal(getkey(), (4, 3))
@@ -55,6 +56,7 @@ def test_projections_have_the_stated_mean_and_error(distribution, getkey):
         assert np.all(ratio > 0.9)
 
 
+@pytest.mark.slow
 def test_small_batches_and_the_same_key_give_the_same_projections(getkey):
     params, x, key = NET.init(getkey(), (3,))[1], jr.normal(getkey(), (5, 3)), getkey()
     whole, small = (projected_gradients(NET.apply, params, x, key, 7, budget=b) for b in (2**28, 1))

@@ -44,7 +44,7 @@ class Network(NamedTuple):
         return kept_bytes(self.program, self.program.inputs[len(self.leaves) :])
 
 
-def taken_apart(function: Any, leaves: Sequence[Array], example: Any) -> Network:
+def taken_apart(function: Any, leaves: Sequence[Array | jax.ShapeDtypeStruct], example: Any) -> Network:
     """`function(leaves, example)` as a `Network`; it must return one vector of real numbers."""
     program = trace(function, list(leaves), example)
     shapes = tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves)
