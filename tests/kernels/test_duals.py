@@ -89,7 +89,7 @@ def test_series_and_quadratures_agree_with_an_adaptive_one(name):
     c = math.sqrt(k11 * k22) * (1 - d)
     rest = math.sqrt(k22 - c**2 / k11)
     found = dual(ACTIVATIONS[name], *(jnp.asarray(v) for v in (k11, k22, d)))
-    for value, f in zip(found, ELSEWHERE[name], strict=True):
+    for value, f in zip(found[:2], ELSEWHERE[name], strict=True):
 
         def integrand(y, x, f=f):
             u = math.sqrt(k11) * x

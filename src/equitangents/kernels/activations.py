@@ -63,12 +63,12 @@ class SeriesPlan(NamedTuple):
     parity: Parity
 
 
-REFERENCE_VARIANCE = 4.0
+REFERENCE_VARIANCE = 16.0
 MOST_TERMS = 256
 
 
 def series_plan(layer: AbstractActivation, double: bool) -> SeriesPlan | None:
-    """Terms that leave 1e-6 of E[phi'^2], 1e-9 in float64, at variance 4; None where more than 1e-4 is left at 1."""
+    """Terms that leave 1e-6 of E[phi'^2], 1e-9 in float64, at variance 16; None where more than 1e-4 is left at 1."""
     if layer.kinks:
         return None
     try:

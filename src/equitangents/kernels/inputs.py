@@ -80,12 +80,15 @@ def _vectors(x1: Array, x2: Array) -> tuple[Array, Array]:
 def _defects(x1: Array, x2: Array, scale1: Array, scale2: Array) -> Array:
     """Half the squared distances of all pairs of the vectors scale * x, of norm 1, or 0 where the vector is zero.
 
-    A rounded cosine has lost the digits of a small defect: pairs below `NEAR` are done again from their difference, one
-    pair in each row at a time, as they are few; all pairs of a row where they are many.
+    A rounded cosine has lost the digits of a small defect: pairs below `NEAR`, and those nearly opposite, are done again
+    from their difference or sum, one pair in each row at a time, as they are few; all pairs of a row where they are many.
     """
     product = jnp.matmul(x1, x2.T, precision=lax.Precision.HIGHEST) * (scale1[:, None] * scale2[None, :])
     zeros1, zeros2 = ((scale == 0).astype(x1.dtype) / 2 for scale in (scale1, scale2))
     d = jnp.clip(1 - product - zeros1[:, None] - zeros2[None, :], 0, 2)
+
+    def near(d: Array) -> Array:
+        return jnp.minimum(d, 2 - d) < NEAR
 
     def pair_by_pair(d: Array) -> Array:
         u1, u2, columns = x1 * scale1[:, None], x2 * scale2[:, None], jnp.arange(len(x2))
@@ -94,20 +97,23 @@ def _defects(x1: Array, x2: Array, scale1: Array, scale2: Array) -> Array:
             d, left = state
             j = jnp.argmax(left, axis=1)
             chosen = left & (columns[None, :] == j[:, None])
-            return jnp.where(chosen, difference_defect(u1, u2[j])[:, None], d), left & ~chosen
+            side = jnp.sign(1 - jnp.take_along_axis(d, j[:, None], axis=1))
+            apart = difference_defect(u1, side * u2[j])[:, None]
+            return jnp.where(chosen, jnp.where(side > 0, apart, 2 - apart), d), left & ~chosen
 
-        return lax.while_loop(lambda state: jnp.any(state[1]), again, (d, d < NEAR))[0]
+        return lax.while_loop(lambda state: jnp.any(state[1]), again, (d, near(d)))[0]
 
     def row_by_row(d: Array) -> Array:
         u1, u2 = x1 * scale1[:, None], x2 * scale2[:, None]
 
         def row(given: tuple[Array, Array]) -> Array:
             u, d = given
-            return jnp.where(d < NEAR, difference_defect(u[None], u2), d)
+            aligned = jnp.where(d < NEAR, difference_defect(u[None], u2), d)
+            return jnp.where(d > 2 - NEAR, 2 - difference_defect(u[None], -u2), aligned)
 
         return lax.map(row, (u1, d))
 
-    most = jnp.max(jnp.sum(d < NEAR, axis=1, dtype=jnp.int32))
+    most = jnp.max(jnp.sum(near(d), axis=1, dtype=jnp.int32))
     way = (most > 0).astype(jnp.int32) + (most > MANY).astype(jnp.int32)
     return lax.switch(way, [lambda d: d, pair_by_pair, row_by_row], d)
 

@@ -42,7 +42,8 @@ def gram(tile: Callable[..., tuple[Array, ...]], x1, x2, rows: tuple[int, int]) 
     n1, n2 = (jax.tree.leaves(x)[0].shape[0] for x in (x1, x1 if x2 is None else x2))
     rows1, rows2 = rows if x2 is not None else (rows[0], rows[0])
     if n1 <= rows1 and n2 <= rows2:
-        return tile(x1, x1 if x2 is None else x2)
+        whole = tile(x1, x1 if x2 is None else x2)
+        return whole if x2 is not None else tuple((part + _transposed(part)) / 2 for part in whole)
     full1, full2 = _filled(x1, rows1), _filled(x1 if x2 is None else x2, rows2)
     blocks1, blocks2 = -(-n1 // rows1), -(-n2 // rows2)
     corners = [(i, j) for i in range(blocks1) for j in range(i if x2 is None else 0, blocks2)]
@@ -58,7 +59,8 @@ def gram(tile: Callable[..., tuple[Array, ...]], x1, x2, rows: tuple[int, int]) 
         done = []
         for out, part in zip(whole, block(start), strict=True):
             rest = (0,) * (part.ndim - 2)
-            if x2 is None:
+            if x2 is None:  # rounding may differ between the halves of a tile on the diagonal
+                part = jnp.where(start[0] == start[1], (part + _transposed(part)) / 2, part)
                 out = lax.dynamic_update_slice(out, _transposed(part), (start[1], start[0], *rest))
             done.append(lax.dynamic_update_slice(out, part, (start[0], start[1], *rest)))
         return tuple(done), None
