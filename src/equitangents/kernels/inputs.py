@@ -80,8 +80,8 @@ def _vectors(x1: Array, x2: Array) -> tuple[Array, Array]:
 def _defects(x1: Array, x2: Array, scale1: Array, scale2: Array) -> Array:
     """Half the squared distances of all pairs of the vectors scale * x, of norm 1, or 0 where the vector is zero.
 
-    A rounded cosine has lost the digits of a small defect: pairs below `NEAR`, and those nearly opposite, are done again
-    from their difference or sum, one pair in each row at a time, as they are few; all pairs of a row where they are many.
+    A rounded cosine has lost the digits of a small defect: pairs below `NEAR`, or nearly opposite, are done again from
+    their difference or sum, one pair in each row at a time, as they are few; whole rows where they are many.
     """
     product = jnp.matmul(x1, x2.T, precision=lax.Precision.HIGHEST) * (scale1[:, None] * scale2[None, :])
     zeros1, zeros2 = ((scale == 0).astype(x1.dtype) / 2 for scale in (scale1, scale2))
