@@ -19,7 +19,7 @@ SHOWN = rows((ROOT / "docs" / "support.md").read_text(encoding="utf-8"))
 
 
 # compiling a quadrature takes long, and these share their code with others; Tanh and Activation are always tested
-SLOW = ["Elu", "Selu", "Sigmoid", "Silu", "Softplus", "Mish", "LeakyRelu", "Monomial", "Polynomial"]
+SLOW = ["Elu", "Selu", "Sigmoid", "Silu", "Softplus", "Mish", "LeakyRelu", "Monomial", "Polynomial", "Recurrent", "Gabor", "Hermite", "Rbf"]
 
 
 @pytest.mark.parametrize("analysis", ANALYSES)

@@ -17,7 +17,7 @@ SINGULAR = np.array([[0.3, -0.7, 1.1], [-0.3, 0.7, -1.1], [0.0, 0.0, 0.0], [0.6,
 # gradients take long to compile, of a quadrature with kinks most; one of each kind is always tested
 SLOW = ["sigmoid", "silu", "softplus", "elu", "user's", "erf shifted", "sin shifted", "cos shifted", "identity"]
 SLOW += ["leaky relu", "sin", "cos", "abs", "a b relu", "rbf", "exp", "monomial", "hermite", "rectified step", "mish"]
-SLOW += ["rectified cube", "selu", "exp normalized", "gaussian"]
+SLOW += ["rectified cube", "selu", "exp normalized", "gaussian", "gabor", "polynomial", "rectified square", "gelu"]
 EVERY = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ACTIVATIONS]
 
 
