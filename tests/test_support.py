@@ -19,7 +19,8 @@ SHOWN = rows((ROOT / "docs" / "support.md").read_text(encoding="utf-8"))
 
 
 # compiling a quadrature takes long, and these share their code with others; Tanh and Activation are always tested
-SLOW = ["Elu", "Selu", "Sigmoid", "Silu", "Softplus", "Mish", "LeakyRelu", "Monomial", "Polynomial", "Recurrent", "Gabor", "Hermite", "Rbf"]
+SLOW = ["Elu", "Selu", "Sigmoid", "Silu", "Softplus", "Mish", "LeakyRelu", "Monomial", "Polynomial", "Recurrent"]
+SLOW += ["Gabor", "Hermite", "Rbf"]
 
 
 @pytest.mark.parametrize("analysis", ANALYSES)
