@@ -19,6 +19,7 @@ def concrete(value: Any) -> np.ndarray | None:
 
 
 def check_loss(loss: Any) -> None:
+    """Raise unless `loss` names a squared loss."""
     if loss not in LOSSES:
         raise ValueError(
             f'expected loss="sum" (1/2 sum of squares over examples) or loss="mean" (that divided by their number); '
@@ -39,6 +40,7 @@ def check_number(name: str, value: Any, *, low: float = 0.0, strict: bool = Fals
 
 
 def check_momentum(momentum: Any) -> None:
+    """Raise unless `momentum` is a number in [0, 1)."""
     check_number("momentum", momentum)
     if (m := concrete(momentum)) is not None and m >= 1:
         raise ValueError(f"expected momentum in [0, 1); got {momentum}. Descent with momentum 1 never settles.")

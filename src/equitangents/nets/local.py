@@ -11,9 +11,8 @@ from .window import pad_sites, patches, window_margins, window_output
 class ConvLocal(AbstractConv):
     r"""$z_i(t) = \sigma_w (c|S|)^{-1/2} \sum_{j, s \in S} W_{ij}(t, s)\, x_j(t + s) + \sigma_b b_i(t)$.
 
-    As `Conv`, but with weights of their own at each site t. Different output sites are independent, so at
-    infinite width only equal sites have a
-    covariance; a network without pooling has the kernel of the same network with `Conv`.
+    As `Conv`, but with weights of their own at each site t. Output sites are independent, so at infinite width
+    only equal sites have a covariance; a network without pooling has the kernel of the same network with `Conv`.
 
     Attributes:
         width: number of output channels; ignored by infinite-width rules.
