@@ -1,5 +1,6 @@
 r"""Convolutions at infinite width: $k'(t, t') = \sigma_w^2 |S|^{-1} \sum_{s \in S} k(t + s, t' + s) + \sigma_b^2$."""
 
+import functools
 import math
 
 import jax.numpy as jnp
@@ -13,6 +14,9 @@ from ..nets.window import reach, window_margins, window_output
 from .kernel import Kernel, Needs
 from .linear import apply_weights, joint_average
 from .propagate import needs, propagate
+
+MOST_MIXED = 64
+"""Up to so many sites along the last axes a window is a matrix product, which beats moving short rows."""
 
 
 def window_mean(
@@ -32,15 +36,38 @@ def window_mean(
     apart = apart or (1,) * len(window)
     read = reach(window, apart)
     margins = window_margins(sites, read, steps, padding)
-    for axis, (w, far, (low, _)) in enumerate(zip(window, apart, margins, strict=True)):
+    last = len(sites) if pairs or k.ndim > len(sites) else _mixed_from(sites)
+    for axis, (w, far, (low, _)) in enumerate(zip(window[:last], apart, margins, strict=False)):
         copies = [_moved(k, sites, axis, far * i - low, padding, pairs) for i in range(w)]
         k = sum(copies[1:], copies[0])
+    if last < len(sites):
+        each = zip(sites[last:], window[last:], apart[last:], margins[last:], strict=True)
+        reads = functools.reduce(np.kron, [_band(n, w, far, low, padding) for n, w, far, (low, _) in each])
+        flat = k.reshape(*sites[:last], -1)
+        k = jnp.matmul(flat, jnp.asarray(reads, k.dtype), precision="highest").reshape(k.shape)
     sizes = zip(sites, read, steps, margins, strict=True)
     out = tuple((n + low + high - w) // s + 1 for n, w, s, (low, high) in sizes)
     if out != tuple(sites):
         taken = tuple(slice(0, (n - 1) * s + 1, s) for n, s in zip(out, steps, strict=True))
         k = k[taken * (2 if pairs else 1)]
     return k / math.prod(window)
+
+
+def _mixed_from(sites: Shape) -> int:
+    """The first of the last axes that have at most `MOST_MIXED` sites together."""
+    first = len(sites)
+    while first and math.prod(sites[first - 1 :]) <= MOST_MIXED:
+        first -= 1
+    return first
+
+
+def _band(n: int, window: int, apart: int, low: int, padding: str) -> np.ndarray:
+    """(old sites, new sites): how often the window of each new site along an axis reads each site."""
+    reads = np.zeros((n, n))
+    for place in (np.arange(n) + apart * i - low for i in range(window)):
+        inside = np.ones(n, bool) if padding == "CIRCULAR" else (place >= 0) & (place < n)
+        np.add.at(reads, (place[inside] % n, np.flatnonzero(inside)), 1)
+    return reads
 
 
 def _moved(k: Array, sites: Shape, axis: int, s: int, padding: str, pairs: bool) -> Array:

@@ -101,7 +101,12 @@ def scaled(k: Kernel, c1: Array | float, c2: Array | float) -> Kernel:
 
 def global_average(k: Kernel) -> Kernel:
     """Average over all sites of each input on its own: `independent_average` with one window, the whole."""
-    return independent_average(k, jnp.mean, lambda array: jnp.mean(at_sites(array, k.sites)), ())
+    return independent_average(k, mean_of_all, lambda array: mean_of_all(at_sites(array, k.sites)), ())
+
+
+def mean_of_all(array: Array) -> Array:
+    """The mean over all entries, as a product with ones: many times faster than XLA's sum over last axes on a CPU."""
+    return jnp.matmul(array.reshape(-1), jnp.ones(array.size, array.dtype), precision="highest") / array.size
 
 
 def independent_average(

@@ -9,7 +9,7 @@ from ..nets import AvgPool, Flatten, GlobalAvgPool, GlobalSumPool, MaxPool, SumP
 from ..nets.window import pad_sites, window_margins, window_output
 from .conv import window_mean
 from .kernel import Kernel, Needs, at_sites, diagonal, spread, variances_of
-from .linear import global_average, independent_average, joint_average, scaled
+from .linear import global_average, independent_average, joint_average, mean_of_all, scaled
 from .propagate import needs, propagate
 
 
@@ -95,6 +95,6 @@ def _(layer: Flatten, after: Needs) -> Needs:
 
 def _mean_of_sites(sites: tuple[int, ...]):
     def mean(array: Array, pairs: bool) -> Array:
-        return jnp.mean(at_sites(array, sites))
+        return mean_of_all(at_sites(array, sites))
 
     return mean

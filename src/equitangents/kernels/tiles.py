@@ -12,14 +12,17 @@ from jaxtyping import Array
 def tile_rows(backend: str, entries: int, n1: int, n2: int) -> tuple[int, int]:
     """Rows and columns of one tile.
 
-    On a CPU a tile of a layer's arrays should stay in cache; a GPU wants it as large as its memory bears.
+    On a CPU a tile of a layer's arrays should stay in cache; a GPU wants it as large as its memory bears. The budgets
+    are those that `python -m benchmarks.kernels_peer` found best: 2^15 numbers an array at the sites of pairs of inputs,
+    2^16 without sites, and 2^18, 1 MB in float32, with pairs of sites. A kernel holds about ten such arrays.
 
     Args:
         backend: as `jax.default_backend()` names it.
         entries: numbers that one pair of inputs holds, that is pairs of sites.
         n1, n2: sizes of the batches.
     """
-    budget = 2**16 if backend == "cpu" else 2**24
+    on_cpu = 2**16 if entries == 1 else 2**15 if entries < 2**10 else 2**18
+    budget = on_cpu if backend == "cpu" else 2**24
     rows = max(1, min(256, math.isqrt(budget // max(entries, 1))))
     return tuple(min(n, _vectors(_even(n, rows))) if rows >= 32 else _even(n, rows) for n in (n1, n2))  # type: ignore
 

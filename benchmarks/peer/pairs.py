@@ -1,0 +1,151 @@
+"""Two programs that take turns: one call here, one call there, and what each cost. Runs in the peer's Python too."""
+
+import ctypes
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+COLUMNS = "case                                     CPU s, ours / peer   ratio (min to max)    wall s, ours / peer  MB, ours / peer  floor"
+
+
+def serve(prepare, path):
+    """Write the arrays of the first call to `path`, then print one line of measurements for each line that is read.
+
+    Args:
+        prepare: gives the function that is timed; it returns arrays of JAX.
+        path: where `np.savez` puts the results.
+    """
+    import jax
+
+    cpu = time.process_time()
+    call = prepare()
+    values = [np.asarray(a) for a in jax.tree.leaves(call())]
+    first = time.process_time() - cpu
+    np.savez(path, *values)
+    size = sum(a.nbytes for a in values) / 2**20
+    del values
+    print(json.dumps({"first": first}), flush=True)
+    for _ in sys.stdin:
+        before = _settled()
+        wall, cpu = time.perf_counter(), time.process_time()
+        out = jax.block_until_ready(call())
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        held = (_status("VmHWM") - before) / 1024 - size
+        del out
+        print(json.dumps({"cpu": cpu, "wall": wall, "held": max(held, 0.0)}), flush=True)
+
+
+def _settled():
+    """Give free memory back and forget the peak so far; kilobytes now in use."""
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+        with open("/proc/self/clear_refs", "w") as control:
+            control.write("5")
+    except OSError:
+        pass  # the peak is then that of the whole life of the process
+    return _status("VmRSS")
+
+
+def _status(name):
+    with open("/proc/self/status") as lines:
+        return int(re.search(rf"^{name}:\s+(\d+)", lines.read(), re.M).group(1))
+
+
+class Side:
+    """A program that `serve`s; started as `python script --serve WHO PATH ARGUMENT...`."""
+
+    def __init__(self, python, script, who, path, arguments):
+        environment = {k: v for k, v in os.environ.items() if who == "ours" or k != "PYTHONPATH"}
+        command = [python, script, "--serve", who, path, *map(str, arguments)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.path = path
+        self.first = self._answer()["first"]
+
+    def once(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        while line := self.process.stdout.readline():
+            if line.startswith("{"):
+                return json.loads(line)
+        raise RuntimeError("the program ended; its error is above.")
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def compare(label, script, peer, scratch, arguments, pairs, floor=None):
+    """One row: `pairs` calls on each side in turn; medians, the ratio pair by pair, and our time over the floor."""
+    sides = [
+        Side(python, script, who, f"{scratch}/{who}.npz", arguments)
+        for who, python in (("ours", sys.executable), ("theirs", peer))
+    ]
+    rows = [[side.once() for side in sides] for _ in range(pairs)]
+    for side in sides:
+        side.end()
+    one, two = (list(np.load(side.path).values()) for side in sides)
+    gap = max(np.abs(a - b).max() / np.abs(b).max() for a, b in zip(one, two, strict=True))
+    ratios = sorted(b["cpu"] / a["cpu"] for a, b in rows)
+    middle = {key: [float(np.median([row[i][key] for row in rows])) for i in (0, 1)] for key in rows[0][0]}
+    over = f"{min(a['cpu'] for a, _ in rows) / floor:5.1f}" if floor else "    -"
+    print(
+        f"{label:40} {middle['cpu'][0]:9.4f} / {middle['cpu'][1]:8.4f}"
+        f" {np.median(ratios):7.2f} ({ratios[0]:6.2f} to {ratios[-1]:6.2f})"
+        f" {middle['wall'][0]:9.4f} / {middle['wall'][1]:8.4f} {middle['held'][0]:7.0f} / {middle['held'][1]:5.0f} {over}"
+        f"   compile {sides[0].first:.1f} / {sides[1].first:.1f} s, differ by {gap:.0e}",
+        flush=True,
+    )
+    return float(np.median(ratios))
+
+
+def product_rate():
+    """Operations per processor second of a float32 matrix product, the best of five."""
+    import jax
+    import jax.numpy as jnp
+
+    a, product = jnp.ones((2048, 2048)), jax.jit(jnp.matmul)
+    return 2 * 2048**3 / _best(lambda: product(a, a), 5)
+
+
+def entry_rate():
+    """Numbers per processor second of one root and one polynomial of 8 terms, in cache: a layer's least work."""
+    import jax
+    import jax.numpy as jnp
+
+    def layer(_, d):
+        value = jnp.full_like(d, 0.1)
+        for c in (0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1):
+            value = value * d + c
+        return jnp.sqrt(d) * value * 0.1
+
+    d = jnp.full((128, 128), 0.5)
+    many = jax.jit(lambda d: jax.lax.fori_loop(0, 1000, layer, d))
+    return 1000 * d.size / _best(lambda: many(d), 5)
+
+
+def copy_rate():
+    """Bytes per processor second, read and written, of a copy into memory that exists."""
+    a, b = np.ones(2**24, np.float32), np.zeros(2**24, np.float32)
+    return 2 * a.nbytes / _best(lambda: np.copyto(b, a), 5)
+
+
+def _best(call, times):
+    import jax
+
+    jax.block_until_ready(call())
+    seconds = []
+    for _ in range(times):
+        cpu = time.process_time()
+        jax.block_until_ready(call())
+        seconds.append(time.process_time() - cpu)
+    return min(seconds)
