@@ -14,6 +14,7 @@ from . import mask as mask
 from . import norm as norm
 from . import polynomials as polynomials
 from . import pool as pool
+from . import positions as positions
 from . import recurrent as recurrent
 from . import sites as sites
 from . import transposed as transposed
