@@ -128,7 +128,7 @@ def structures():
             ring = [[1.0 if abs(i - j) in (0, 1, size - 1) else 0.0 for i in range(size)] for j in range(size)]
             ring[0][1] = 0.5  # not symmetric
             yield kind, ["Serial", conv, ["Relu"], ["Graph", ring, axis], head, ["Relu"], *pooled, head]
-        for method, new in (("linear", [3] * len(sites)), ("nearest", [2 * n for n in sites])):
+        for method, new in (("linear", [3] * len(sites)), ("nearest", [6] * len(sites))):
             yield kind, ["Serial", conv, ["Relu"], ["Resize", list(sites), new, method], conv, ["Erf"], *pooled, head]
         branches = [["Serial", ["Relu"], conv], conv, ["Serial", ["Erf"], head]]
         for join in ("Concatenate", "Product"):

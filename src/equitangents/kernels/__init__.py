@@ -16,6 +16,7 @@ from . import polynomials as polynomials
 from . import pool as pool
 from . import positions as positions
 from . import recurrent as recurrent
+from . import shared as shared
 from . import sites as sites
 from . import transposed as transposed
 from .activations import dual as dual

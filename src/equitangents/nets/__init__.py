@@ -58,6 +58,7 @@ from .pool import MaxPool as MaxPool
 from .pool import SumPool as SumPool
 from .positions import Positions as Positions
 from .recurrent import Recurrent as Recurrent
+from .shared import Shared as Shared
 from .sites import SiteMap as SiteMap
 from .sites import Slice as Slice
 from .sites import resize as resize

@@ -15,6 +15,7 @@ from .depthwise import DepthwiseConv
 from .mask import Masked
 from .positions import Positions
 from .recurrent import Recurrent
+from .shared import Shared
 from .weights import AbstractWeighted, exists
 
 Fill = Callable[[AbstractWeighted, Shape, bool, bool], AbstractWeighted]
@@ -58,6 +59,13 @@ def _(layer: Serial, shape: Shape, rule: Fill, first: bool, last: bool) -> Seria
 @fill.register(Residual)
 def _(layer: Residual, shape: Shape, rule: Fill, first: bool, last: bool) -> Residual:
     return Residual(fill(layer.layer, shape, rule, first, last))
+
+
+@fill.register(Shared)
+def _(layer: Shared, shape: Shape, rule: Fill, first: bool, last: bool) -> Shared:
+    alone = layer.times == 1  # each use has others before or after it
+    filled = fill(layer.layer, shape, rule, first and alone, last and alone)
+    return Shared(*filled.layers, times=layer.times)  # type: ignore[attr-defined]
 
 
 @fill.register(Parallel)

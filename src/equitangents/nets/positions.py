@@ -29,7 +29,7 @@ class Positions(AbstractLayer):
         share: share of the channels after the layer, between 0 and 1; None adds to x.
 
     References:
-        Hron et al. (2020), arXiv:2006.10540, section 4.1.
+        Hron et al. (2020), arXiv:2006.10540 (positional encodings).
 
     >>> from equitangents.nets import output_shape
     >>> output_shape(Positions(0.5), (6, 4)), output_shape(Positions(0.5, share=0.5), (6, 4))
