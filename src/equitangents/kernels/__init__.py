@@ -26,6 +26,7 @@ from .driver import nngp as nngp
 from .driver import nngp_and_ntk as nngp_and_ntk
 from .driver import ntk as ntk
 from .empirical import empirical_ntk as empirical_ntk
+from .graph import aggregate as aggregate
 from .kernel import Kernel as Kernel
 from .kernel import Needs as Needs
 from .linear import apply_weights as apply_weights
