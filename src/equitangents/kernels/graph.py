@@ -58,14 +58,15 @@ def _aggregated(k: Kernel, a1: Array, a2: Array) -> Kernel:
     columns = jax.vmap(pair, (None, 0, 0, None if k.d is None else 0, 0, None, 0))
     rows = jax.vmap(columns, (0, 0, None, None if k.d is None else 0, 0, 0, None))
     k12, d, ntk = rows(k.k11, k.k12, k.k22, k.d, k.ntk, a1, a2)
-    k11, k22 = (a @ v @ jnp.swapaxes(a, 1, 2) for a, v in ((a1, k.k11), (a2, k.k22)))
+    k11, k22 = (a @ v @ jnp.swapaxes(a, 1, 2) for a, v in ((a1, k.k11), (a2, k.k22)))  # type: ignore[operator]
     return Kernel(k11, k12, k22, d, ntk, sites, k.gaussian)
 
 
 def _pair(k: Kernel, a: Array, b: Array, sites: tuple[int, ...]) -> tuple[Array, Array, Array]:
     """Covariance, defect and tangent kernel of one pair of examples with graphs a and b."""
     k12, ntk = a @ k.k12 @ b.T, a @ k.ntk @ b.T
-    s11, s22 = spread(a @ k.k11 @ a.T, b @ k.k22 @ b.T, Kernel(None, k12, None, None, ntk, sites))
+    v11, v22 = a @ k.k11 @ a.T, b @ k.k22 @ b.T  # type: ignore[operator]
+    s11, s22 = spread(v11, v22, Kernel(None, k12, None, None, ntk, sites))
     d = defect_from_covariance(s11, k12, s22)
     if k.d is None:
         return k12, d, ntk

@@ -15,14 +15,14 @@ def _(layer: Positions, k: Kernel) -> Kernel:
     r = jnp.asarray(layer.covariance(k.sites), dtype).reshape(*k.sites, *k.sites)
     size, rate = jnp.asarray(layer.sigma_b**2, dtype), jnp.asarray(layer.rate_b, dtype)
 
-    def like(held: Array | None) -> Array | None:
+    def like(held: Array) -> Array:
         """R at the sites, or the pairs of sites, that are held."""
-        return None if held is None else (r if held.ndim == 2 * len(k.sites) else at_sites(r, k.sites))
+        return r if held.ndim == 2 * len(k.sites) else at_sites(r, k.sites)
 
-    r11, r12, r22 = like(k.k11), like(k.k12), like(k.k22)
-    v11, v22 = (None if v is None else size * v for v in (r11, r22))
-    d = None if k.d is None else 1 - r12  # type: ignore[operator]
-    own = Kernel(v11, size * r12, v22, d, rate * r12, k.sites, True)  # type: ignore[operator]
+    v11, v22 = (None if v is None else size * like(v) for v in (k.k11, k.k22))
+    r12 = like(k.k12)
+    d = None if k.d is None else 1 - r12
+    own = Kernel(v11, size * r12, v22, d, rate * r12, k.sites, True)
     if layer.share is None:
         return independent_sum([k, own])
     shares = ((1 - layer.share) ** 0.5, layer.share**0.5)

@@ -158,8 +158,8 @@ def apply_masked(layer: AbstractLayer, params: Params, x: Array, real: Array | N
     if isinstance(layer, Parallel):
         outs = [apply_masked(inside, own, x, real)[0] for inside, own in zip(layer.layers, params, strict=True)]
         return sum(outs[1:], outs[0]), left
-    reads = isinstance(layer, Attention | Recurrent)  # other sites, by rules of their own
-    out = layer.apply(params, x, real) if reads else layer.apply(params, x)
+    masks = (real,) if isinstance(layer, Attention | Recurrent) else ()  # they read other sites by rules of their own
+    out = layer.apply(params, x, *masks)
     if isinstance(layer, GlobalAvgPool):
         out = out * share(real)
     return (out if left is None else out * left[..., None]), left
