@@ -43,6 +43,10 @@ def smooth_step(z):
     return z / jnp.sqrt(1 + z**2)
 
 
+def decaying(d):
+    return jnp.exp(-0.3 * d)
+
+
 ACTIVATIONS = {
     "identity": nets.Identity(),
     "relu": nets.Relu(),
@@ -213,7 +217,7 @@ NETS = {
     "positions": Case(
         lambda n: Serial(
             Conv(n, 2),
-            Positions(0.7, decay=lambda d: jnp.exp(-0.3 * d)),
+            Positions(0.7, decay=decaying),
             Relu(),
             Positions(0.6, 2.0, share=0.5),
             Dense(2),
