@@ -26,11 +26,13 @@ from equitangents.nets import (
     LayerNorm,
     Masked,
     Parallel,
+    Positions,
     Product,
     Recurrent,
     Relu,
     Residual,
     Serial,
+    Shared,
     SiteMap,
     Slice,
     SumPool,
@@ -39,6 +41,10 @@ from equitangents.nets import (
 
 def smooth_step(z):
     return z / jnp.sqrt(1 + z**2)
+
+
+def decaying(d):
+    return jnp.exp(-0.3 * d)
 
 
 ACTIVATIONS = {
@@ -206,6 +212,44 @@ NETS = {
             Dense(2),
         ),
         SIGNAL,
+        False,
+    ),
+    "positions": Case(
+        lambda n: Serial(
+            Conv(n, 2),
+            Positions(0.7, decay=decaying),
+            Relu(),
+            Positions(0.6, 2.0, share=0.5),
+            Dense(2),
+        ),
+        SIGNAL,
+    ),
+    "attention with positions": Case(
+        lambda n: Serial(
+            Dense(n, sigma_b=0.3),
+            Attention(Dense(n, 1.5), Dense(n), Dense(n, 1.2, 0.2), positions=Positions(0.8, share=0.5)),
+            GlobalAvgPool(),
+        ),
+        SIGNAL,
+        False,
+    ),
+    "shared": Case(
+        lambda n: Serial(Dense(n, 1.2, 0.3), Shared(Erf(), Dense(n, 1.3, 0.3), times=3), Erf(), Dense(2)), VECTOR, False
+    ),
+    "masked attention": Case(
+        lambda n: Masked(
+            0.0,
+            Dense(n, sigma_b=0.3),
+            Attention(Dense(n, 1.5), Dense(n, sigma_b=0.2), Dense(n, 1.2, 0.2)),
+            GlobalAvgPool(),
+            Dense(2),
+        ),
+        SIGNAL,
+        False,
+    ),
+    "masked recurrent": Case(
+        lambda n: Masked(0.0, Recurrent(Dense(n, 1.0, 0.3), Erf(), Dense(n, 1.2, 0.2)), GlobalAvgPool(), Dense(2)),
+        (4, 2),
         False,
     ),
     "masked": Case(lambda n: Masked(0.0, Conv(n, 3, sigma_b=0.2), Relu(), GlobalAvgPool(), Dense(2)), SIGNAL),

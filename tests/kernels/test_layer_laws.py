@@ -17,10 +17,13 @@ from equitangents.nets import (
     Embedding,
     Identity,
     MaxPool,
+    Positions,
     Product,
     Recurrent,
     Relu,
+    Residual,
     Serial,
+    Shared,
     Slice,
     mup,
     standard,
@@ -46,6 +49,12 @@ REFUSED = {
         SIGNAL,
         ValueError,
         "Gaussian preactivations",
+    ),
+    "weights shared past a path without any": (
+        Serial(Dense(2), Shared(Residual(Relu(), Dense(2)), times=2)),
+        SIGNAL,
+        NotImplementedError,
+        "different uses are then correlated",
     ),
     "shares not known": (Concatenate(Identity(), Dense(3)), SIGNAL, ValueError, "state proportions"),
     "dependent factors": (Serial(Dense(2), Product(Relu(), Relu()), Dense(1)), SIGNAL, ValueError, "independent"),
@@ -103,7 +112,16 @@ def test_a_recurrent_layer_that_reads_once_is_a_deep_network(getkey):
         np.testing.assert_allclose(k, expected, rtol=1e-12)
 
 
+def test_what_decays_with_distance_is_a_covariance():
+    with pytest.raises(ValueError, match="positive semidefinite matrix with ones"):
+        Positions(decay=lambda d: 1 - 2 * d).init(jax.random.key(0), SIGNAL)
+    with pytest.raises(ValueError, match=r"share 0\.4 is a whole number, got 2"):
+        Positions(share=0.4).init(jax.random.key(0), SIGNAL)
+
+
 def test_parameterisations_reach_the_layers_inside():
+    placed = standard(Serial(Positions(0.5), Dense(8), Shared(Relu(), Dense(8), times=2)), SIGNAL).layers
+    assert (placed[0].lambda_b, placed[1].lambda_w, placed[2].layer.layers[1].lambda_w) == (1, 2, 8)
     net = Serial(Recurrent(Dense(8), Relu(), Dense(8)), Attention(Dense(2), Dense(4), Dense(3), heads=5), Dense(1))
     filled = standard(net, SIGNAL).layers
     assert (filled[0].read.lambda_w, filled[0].hidden.lambda_w) == (2, 8)

@@ -4,7 +4,9 @@ One layer of weights W, b with lambda = sigma**2 makes f linear in the parameter
 mean over outputs, does not depend on them; and at unit scale NNGP and NTK agree.
 """
 
+import json
 import math
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +14,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from equitangents import nngp_and_ntk
+from equitangents import nngp, nngp_and_ntk
 from equitangents.nets import (
     AvgPool,
     Conv,
@@ -20,7 +22,9 @@ from equitangents.nets import (
     ConvTranspose,
     Dense,
     DepthwiseConv,
+    GlobalAvgPool,
     GlobalSumPool,
+    Relu,
     Serial,
     SiteMap,
     Slice,
@@ -73,3 +77,32 @@ def test_kernels_of_linear_layers_are_those_of_any_finite_network(name, getkey):
     found, expected = jax.jit(lambda x, key: (nngp_and_ntk(net, x), finite(net, x, key)))(x, getkey())
     for kernel in found:
         np.testing.assert_allclose(kernel, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_local_layers_have_the_covariance_of_their_weights_where_the_peer_turns_their_window(getkey):
+    """Behind Conv and before a nonlinearity neural-tangents reads a window (3, 1) as (1, 3); theirs is stored.
+
+    Both layers are linear in their weights, so the covariance of what they give is a sum over pairs of weights.
+    """
+    stored = json.loads((Path(__file__).parent / "peer_values.json").read_text(encoding="utf-8"))
+    x = jnp.asarray(stored["inputs"]["image"])
+    (row,) = stored["apart"]
+    _, (_, first, *_), (_, window, *_), *_ = row["net"]
+    linear = Serial(Conv(1, tuple(first)), ConvLocal(1, tuple(window), padding="VALID"))
+    params = linear.init(getkey(), x.shape[1:])[1]
+
+    def outputs(w1, w2, x):
+        return linear.apply([{"w": w1}, {"w": w2}], x)
+
+    mixed = jax.jit(jax.vmap(jax.jacfwd(jax.jacrev(outputs, 0), 1), (None, None, 0)))
+    slopes = mixed(*(p["w"] for p in params), x)
+    sites = math.prod(output_shape(linear, x.shape[1:]))
+    flat = slopes.reshape(len(x) * sites, -1)
+    c = np.asarray(flat @ flat.T)
+    r = np.sqrt(np.diag(c))
+    angle = np.arccos(np.clip(c / np.outer(r, r), -1, 1))
+    relu = np.outer(r, r) * (np.sin(angle) + (math.pi - angle) * np.cos(angle)) / (2 * math.pi)
+    exact = relu.reshape(len(x), sites, len(x), sites).mean((1, 3))
+    found = nngp(Serial(linear, Relu(), GlobalAvgPool(), Dense(1)), x)
+    np.testing.assert_allclose(found, exact, rtol=1e-9)
+    assert np.abs(np.asarray(row["nngp"]) - exact[np.triu_indices(len(x))]).max() > 0.01 * exact.max()

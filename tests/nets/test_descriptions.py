@@ -7,11 +7,11 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from cases import ACTIVATIONS, NETS, smooth_step
+from cases import ACTIVATIONS, NETS, decaying, smooth_step
 from equitangents import nets
 from equitangents.nets import AvgPool, Conv, Dense, Flatten, LayerNorm, Parallel, Relu, Residual, Serial, output_shape
 
-NAMES = vars(nets) | {"smooth_step": smooth_step}
+NAMES = vars(nets) | {"smooth_step": smooth_step, "decaying": decaying}
 DESCRIPTIONS = {name: case.make(3) for name, case in NETS.items()} | ACTIVATIONS
 
 

@@ -14,7 +14,9 @@ from . import mask as mask
 from . import norm as norm
 from . import polynomials as polynomials
 from . import pool as pool
+from . import positions as positions
 from . import recurrent as recurrent
+from . import shared as shared
 from . import sites as sites
 from . import transposed as transposed
 from .activations import dual as dual
@@ -24,6 +26,7 @@ from .driver import nngp as nngp
 from .driver import nngp_and_ntk as nngp_and_ntk
 from .driver import ntk as ntk
 from .empirical import empirical_ntk as empirical_ntk
+from .graph import aggregate as aggregate
 from .kernel import Kernel as Kernel
 from .kernel import Needs as Needs
 from .linear import apply_weights as apply_weights

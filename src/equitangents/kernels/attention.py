@@ -3,7 +3,8 @@ r"""Attention at infinite width, in its two closed cases.
 With queries tied to keys and scores divided by d, the scores converge to numbers, $A_1 = \zeta(k^K_{11})$ of each input
 on its own, and values are averaged with them: $k' = A_1 k^V A_2^T$. With independent queries, identity scores
 divided by
-$\sqrt d$ and infinitely many heads, $k'(s, s') = k^Q(s, s') \sum_{tt'} k^K(t, t')\, k^V(t, t')$.
+$\sqrt d$ and infinitely many heads, $k'(s, s') = k^Q(s, s') \sum_{tt'} k^K(t, t')\, k^V(t, t')$. Masked sites t, t' are
+left out of scores and sums.
 """
 
 import math
@@ -14,7 +15,7 @@ from jaxtyping import Array
 from ..nets import Attention
 from ..nets.attention import score
 from .kernel import Kernel, Needs, defect_from_covariance, spread
-from .linear import apply_weights
+from .linear import apply_weights, zeroed
 from .propagate import needs, propagate
 
 
@@ -30,7 +31,10 @@ def _(layer: Attention, k: Kernel) -> Kernel:
             "the scores stay random, and their average is an integral over all pairs of sites (Hron et al. 2020, "
             "section 3); use scores='identity', or query=None, which ties queries to keys and divides by d."
         )
-    query, key, value = (apply_weights(part, k) for part in (layer.query, layer.key, layer.value))
+    placed, value = _placed(layer, k), apply_weights(layer.value, k)
+    query, key = apply_weights(layer.query, placed), apply_weights(layer.key, placed)
+    if k.mask1 is not None and k.mask2 is not None:
+        key = zeroed(key, k.mask1, k.mask2)
     assert query.k11 is not None and query.k22 is not None
     assert key.k11 is not None and key.k22 is not None and value.k11 is not None and value.k22 is not None
     ntk = query.ntk * jnp.sum(key.k12 * value.k12)
@@ -42,10 +46,18 @@ def _(layer: Attention, k: Kernel) -> Kernel:
     return apply_weights(layer.out, Kernel(k11, k12, k22, d, ntk, k.sites, True))
 
 
+def _placed(layer: Attention, k: Kernel) -> Kernel:
+    """What queries and keys read."""
+    return k if layer.positions is None else propagate(layer.positions, k)
+
+
 def _tied(layer: Attention, k: Kernel) -> Kernel:
-    key, value = apply_weights(layer.key, k), apply_weights(layer.value, k)
+    key, value = apply_weights(layer.key, _placed(layer, k)), apply_weights(layer.value, k)
     size = math.prod(k.sites)
-    a1, a2 = (score(layer.scores, v.reshape(size, size)) for v in (key.k11, key.k22))  # type: ignore[union-attr]
+    a1, a2 = (
+        score(layer.scores, v.reshape(size, size), None if real is None else real.reshape(size))  # type: ignore[union-attr]
+        for v, real in ((key.k11, k.mask1), (key.k22, k.mask2))
+    )
 
     def read(left: Array, v: Array, right: Array) -> Array:
         return (left @ v.reshape(size, size) @ right.T).reshape(v.shape)

@@ -99,6 +99,14 @@ def scaled(k: Kernel, c1: Array | float, c2: Array | float) -> Kernel:
     return Kernel(own(k.k11, c1), k.k12 * s1 * s2, own(k.k22, c2), k.d, k.ntk * s1 * s2, k.sites, k.gaussian)
 
 
+def zeroed(k: Kernel, mask1: Array, mask2: Array) -> Kernel:
+    """The kernel without masked sites: no variance, covariance or angle there."""
+    out = scaled(k, mask1, mask2)
+    s1, s2 = spread(mask1, mask2, k)
+    d = None if k.d is None else k.d * s1 * s2
+    return Kernel(out.k11, out.k12, out.k22, d, out.ntk, k.sites, k.gaussian)
+
+
 def global_average(k: Kernel) -> Kernel:
     """Average over all sites of each input on its own: `independent_average` with one window, the whole."""
     return independent_average(k, mean_of_all, lambda array: mean_of_all(at_sites(array, k.sites)), ())

@@ -1,11 +1,13 @@
 """Masks at infinite width: covariances with masked sites are zero, and averages divide by the number of the others."""
 
+import dataclasses
+
 from jaxtyping import Array
 
-from ..nets import AbstractLayer, GlobalAvgPool, Masked, Parallel, Residual, Serial
+from ..nets import AbstractLayer, Attention, GlobalAvgPool, Masked, Parallel, Recurrent, Residual, Serial
 from ..nets.mask import after_mask, share
-from .kernel import Kernel, Needs, spread
-from .linear import scaled
+from .kernel import Kernel, Needs
+from .linear import scaled, zeroed
 from .propagate import dependent, draws_weights, independent_sum, needs, propagate
 
 
@@ -19,14 +21,6 @@ def _(layer: Masked, k: Kernel) -> Kernel:
 @needs.register(Masked)
 def _(layer: Masked, after: Needs) -> Needs:
     return needs(Serial(*layer.layers), after)
-
-
-def zeroed(k: Kernel, mask1: Array, mask2: Array) -> Kernel:
-    """The kernel without masked sites: no variance, covariance or angle there."""
-    out = scaled(k, mask1, mask2)
-    s1, s2 = spread(mask1, mask2, k)
-    d = None if k.d is None else k.d * s1 * s2
-    return Kernel(out.k11, out.k12, out.k22, d, out.ntk, k.sites, k.gaussian)
 
 
 def _masked(
@@ -47,6 +41,8 @@ def _masked(
         if [draws_weights(inside) for inside in layer.layers].count(False) > 1:
             raise dependent(layer)
         return independent_sum([_masked(inside, k, mask1, mask2)[0] for inside in layer.layers]), left1, left2
+    if isinstance(layer, Attention | Recurrent):  # which read other sites by rules of their own
+        k = dataclasses.replace(k, mask1=mask1, mask2=mask2)
     out = propagate(layer, k)
     if isinstance(layer, GlobalAvgPool):
         out = scaled(out, share(mask1), share(mask2))

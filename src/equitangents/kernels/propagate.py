@@ -16,6 +16,7 @@ from ..nets import (
     Recurrent,
     Residual,
     Serial,
+    Shared,
 )
 from .kernel import Kernel, Needs, defect_from_distance, diagonal, half_distance, spread
 
@@ -94,17 +95,23 @@ def _(layer: MaximalUpdate, k: Kernel) -> Kernel:
     )
 
 
+MORE_THAN_LINEAR = (AbstractActivation, Parallel, Residual, Concatenate, Product, Recurrent, Shared)
+"""Layers that are more than a linear map, or may be, where they do not draw weights themselves."""
+
+
 def draws_weights(layer: AbstractLayer) -> bool:
     """Whether the output is linear in weights of its own, with nothing but linear maps after them."""
     if isinstance(layer, AbstractWeighted | Attention):
         return True
     if isinstance(layer, Parallel | Concatenate):
         return all(map(draws_weights, layer.layers))
+    if isinstance(layer, Shared):
+        return draws_weights(layer.layer)
     if isinstance(layer, Serial):
         for inside in reversed(layer.layers):
             if draws_weights(inside):
                 return True
-            if isinstance(inside, AbstractActivation | Parallel | Residual | Concatenate | Product | Recurrent):
+            if isinstance(inside, MORE_THAN_LINEAR):
                 return False
     return False
 

@@ -56,7 +56,9 @@ from .pool import GlobalAvgPool as GlobalAvgPool
 from .pool import GlobalSumPool as GlobalSumPool
 from .pool import MaxPool as MaxPool
 from .pool import SumPool as SumPool
+from .positions import Positions as Positions
 from .recurrent import Recurrent as Recurrent
+from .shared import Shared as Shared
 from .sites import SiteMap as SiteMap
 from .sites import Slice as Slice
 from .sites import resize as resize

@@ -10,6 +10,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from .base import AbstractLayer, Params, Shape, check_shape, check_size
 from .dense import Dense
+from .positions import Positions
 
 Scores = Literal["softmax", "identity", "relu", "abs"]
 
@@ -21,7 +22,8 @@ class Attention(AbstractLayer):
     the scores then converge to $\zeta$ of the covariance of keys between sites. With `query` they are independent and
     p = 1/2, as usual; the limit takes infinitely many heads, and has a closed form for identity scores only.
 
-    Takes `(*sites, channels)` to `(*sites, out.width)`.
+    Takes `(*sites, channels)` to `(*sites, out.width)`. `positions` enter queries and keys; for those that also enter
+    the values, put the layer `Positions` before this one.
 
     Attributes:
         key: keys of one head, of width d.
@@ -30,6 +32,7 @@ class Attention(AbstractLayer):
         query: queries of one head, of width d; None ties them to the keys.
         heads: how many.
         scores: $\zeta$: "softmax" over t, or "identity", "relu", "abs" of each score.
+        positions: what queries and keys know of the sites; None: nothing.
 
     References:
         Hron et al. (2020), arXiv:2006.10540, section 3 (both limits).
@@ -41,6 +44,7 @@ class Attention(AbstractLayer):
     query: Dense | None = None
     heads: int = eqx.field(static=True, default=1)
     scores: Scores = eqx.field(static=True, default="softmax")
+    positions: Positions | None = None
 
     def __check_init__(self) -> None:
         check_size(self, "heads")
@@ -49,6 +53,8 @@ class Attention(AbstractLayer):
         for name in ("key", "value", "out", "query"):
             if not isinstance(getattr(self, name), Dense) and not (name == "query" and self.query is None):
                 raise TypeError(f"Attention: expected {name} to be a Dense, got {getattr(self, name)!r}.")
+        if not (self.positions is None or isinstance(self.positions, Positions)):
+            raise TypeError(f"Attention: expected positions to be a Positions or None, got {self.positions!r}.")
         if self.query is not None and self.query.width != self.key.width:
             raise ValueError(
                 f"Attention: expected query and key of one width, got {self.query.width} and {self.key.width}."
@@ -58,33 +64,44 @@ class Attention(AbstractLayer):
         check_shape(self, shape)
         if len(shape) < 2:
             raise ValueError(f"Attention expected sites, an example (*sites, channels), got shape {tuple(shape)}.")
-        keys = dict(zip(("key", "value", "query", "out"), jr.split(key, 4), strict=True))
+        keys = dict(zip(("key", "value", "query", "out", "positions"), jr.split(key, 5), strict=True))
+        placed, positions = shape, {}
+        if self.positions is not None:
+            placed, own = self.positions.init(keys["positions"], shape)
+            positions = {"positions": own}
+        before = {"key": placed[-1:], "value": shape[-1:], "query": placed[-1:]}
         inside = {"key": self.key, "value": self.value} | ({} if self.query is None else {"query": self.query})
 
         def drawn(name: str) -> Params:
-            return jax.vmap(lambda k: inside[name].init(k, shape[-1:])[1])(jr.split(keys[name], self.heads))
+            return jax.vmap(lambda k: inside[name].init(k, before[name])[1])(jr.split(keys[name], self.heads))
 
         params = {name: drawn(name) for name in inside}
-        return (*shape[:-1], self.out.width), params | {
-            "out": self.out.init(keys["out"], (self.heads * self.value.width,))[1]
-        }
+        out = self.out.init(keys["out"], (self.heads * self.value.width,))[1]
+        return (*shape[:-1], self.out.width), params | positions | {"out": out}
 
-    def apply(self, params: Params, x: Array) -> Array:
+    def apply(self, params: Params, x: Array, real: Array | None = None) -> Array:
+        """The output for one example; where `real`, of shape `sites`, is 0, no site reads."""
         *sites, channels = x.shape
         flat = x.reshape(-1, channels)
-        keys = jax.vmap(self.key.apply, (0, None))(params["key"], flat)
+        placed = x if self.positions is None else self.positions.apply(params["positions"], x)
+        placed = placed.reshape(-1, placed.shape[-1])
+        keys = jax.vmap(self.key.apply, (0, None))(params["key"], placed)
         values = jax.vmap(self.value.apply, (0, None))(params["value"], flat)
         if self.query is None:
             queries, size = keys, self.key.width
         else:
-            queries, size = jax.vmap(self.query.apply, (0, None))(params["query"], flat), self.key.width**0.5
-        read = score(self.scores, jnp.einsum("hsd,htd->hst", queries, keys) / size)
+            queries, size = jax.vmap(self.query.apply, (0, None))(params["query"], placed), self.key.width**0.5
+        products = jnp.einsum("hsd,htd->hst", queries, keys) / size
+        read = score(self.scores, products, None if real is None else real.reshape(-1))
         heads = jnp.einsum("hst,htv->shv", read, values).reshape(*sites, -1)
         return self.out.apply(params["out"], heads)
 
 
-def score(name: Scores, products: Array) -> Array:
-    """What the scores do with products of queries and keys; the last axis is that of the keys."""
+def score(name: Scores, products: Array, real: Array | None = None) -> Array:
+    """What the scores do with products of queries and keys; the last axis is that of the keys, 0 where not `real`."""
     if name == "softmax":
+        if real is not None:
+            products = jnp.where(jnp.broadcast_to(real, products.shape) > 0, products, jnp.finfo(products.dtype).min)
         return jax.nn.softmax(products, axis=-1)
-    return {"identity": lambda g: g, "relu": jax.nn.relu, "abs": jnp.abs}[name](products)
+    out = {"identity": lambda g: g, "relu": jax.nn.relu, "abs": jnp.abs}[name](products)
+    return out if real is None else out * jnp.broadcast_to(real, out.shape)

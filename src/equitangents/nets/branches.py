@@ -13,6 +13,7 @@ from .combinators import Parallel, Residual, Serial, _check_layers
 from .depthwise import DepthwiseConv
 from .norm import LayerNorm
 from .pool import AbstractPool, GlobalAvgPool, GlobalSumPool
+from .shared import Shared
 from .sites import SiteMap, Slice
 from .weights import AbstractWeighted
 
@@ -119,7 +120,7 @@ def last_width(layer: AbstractLayer) -> int | None:
         return None
     if isinstance(layer, AbstractWeighted):
         return layer.width
-    if isinstance(layer, Residual):
+    if isinstance(layer, Residual | Shared):
         return last_width(layer.layer)
     if isinstance(layer, Parallel | Product):
         return next((w for w in map(last_width, layer.layers) if w is not None), None)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from .activations import AbstractActivation
+from .attention import Attention
 from .base import AbstractLayer, Params, Scalar, Shape, check_range
 from .combinators import Parallel, Residual, Serial, _check_layers
 from .conv import Conv
@@ -13,6 +14,9 @@ from .dense import Dense
 from .dropout import Dropout
 from .norm import LayerNorm
 from .pool import AvgPool, Flatten, GlobalAvgPool, GlobalSumPool, SumPool
+from .positions import Positions
+from .recurrent import Recurrent
+from .sites import Slice
 
 
 class Masked(AbstractLayer):
@@ -22,6 +26,9 @@ class Masked(AbstractLayer):
     So inputs of different length, filled up with `value` at the end, have the outputs and kernels that they have alone,
     and more filling changes nothing (but `Flatten`, which keeps dividing by the number of all sites). Windows with
     "SAME" padding and stride 1 keep the mask; with "VALID" padding a window that reads a masked site is masked.
+
+    `Attention` does not read masked sites. `Recurrent` forgets at a masked time and begins anew after it, so inputs may
+    be filled up at the end or, with `Slice(-1)` behind it, at the start.
 
     What comes after `Masked` knows nothing of masks, so a pool or `Flatten` belongs inside, as the last layer with
     sites.
@@ -73,6 +80,9 @@ def after_mask(layer: AbstractLayer, real: Array) -> Array | None:
 @after_mask.register(LayerNorm)
 @after_mask.register(Dropout)
 @after_mask.register(Residual)
+@after_mask.register(Attention)
+@after_mask.register(Positions)
+@after_mask.register(Recurrent)
 def _(layer: AbstractLayer, real: Array) -> Array | None:
     if isinstance(layer, Residual):
         after_mask(layer.layer, real)
@@ -98,6 +108,12 @@ def _(layer: Conv | AvgPool | SumPool, real: Array) -> Array | None:
         reads = jnp.arange(count)[:, None] * step + jnp.arange(w)[None, :] * d
         real = jnp.min(jnp.take(real, reads, axis=axis), axis=axis + 1)
     return real
+
+
+@after_mask.register(Slice)
+def _(layer: Slice, real: Array) -> Array | None:
+    left = real[layer.slices]
+    return left if left.ndim else None
 
 
 @after_mask.register(GlobalAvgPool)
@@ -142,7 +158,8 @@ def apply_masked(layer: AbstractLayer, params: Params, x: Array, real: Array | N
     if isinstance(layer, Parallel):
         outs = [apply_masked(inside, own, x, real)[0] for inside, own in zip(layer.layers, params, strict=True)]
         return sum(outs[1:], outs[0]), left
-    out = layer.apply(params, x)
+    masks = (real,) if isinstance(layer, Attention | Recurrent) else ()  # they read other sites by rules of their own
+    out = layer.apply(params, x, *masks)
     if isinstance(layer, GlobalAvgPool):
         out = out * share(real)
     return (out if left is None else out * left[..., None]), left

@@ -10,9 +10,12 @@ from .attention import Attention
 from .base import AbstractLayer, Params, Scalar, Shape, check_shape, is_known, output_shape
 from .branches import Concatenate, Product
 from .combinators import Parallel, Residual, Serial
+from .dense import Dense
 from .depthwise import DepthwiseConv
 from .mask import Masked
+from .positions import Positions
 from .recurrent import Recurrent
+from .shared import Shared
 from .weights import AbstractWeighted, exists
 
 Fill = Callable[[AbstractWeighted, Shape, bool, bool], AbstractWeighted]
@@ -58,6 +61,13 @@ def _(layer: Residual, shape: Shape, rule: Fill, first: bool, last: bool) -> Res
     return Residual(fill(layer.layer, shape, rule, first, last))
 
 
+@fill.register(Shared)
+def _(layer: Shared, shape: Shape, rule: Fill, first: bool, last: bool) -> Shared:
+    alone = layer.times == 1  # each use has others before or after it
+    filled = fill(layer.layer, shape, rule, first and alone, last and alone)
+    return Shared(*filled.layers, times=layer.times)  # type: ignore[attr-defined]
+
+
 @fill.register(Parallel)
 def _(layer: Parallel, shape: Shape, rule: Fill, first: bool, last: bool) -> Parallel:
     return Parallel(*(fill(inside, shape, rule, first, last) for inside in layer.layers))
@@ -94,9 +104,27 @@ def _(layer: Recurrent, shape: Shape, rule: Fill, first: bool, last: bool) -> Re
 @fill.register(Attention)
 def _(layer: Attention, shape: Shape, rule: Fill, first: bool, last: bool) -> Attention:
     values = (*shape[:-1], layer.heads * layer.value.width) if shape else shape
-    key, value = rule(layer.key, shape, first, False), rule(layer.value, shape, first, False)
-    query = None if layer.query is None else rule(layer.query, shape, first, False)
-    return Attention(key, value, rule(layer.out, values, False, last), query, layer.heads, layer.scores)  # type: ignore[arg-type]
+    placed = shape if layer.positions is None or not shape else output_shape(layer.positions, shape)
+    key, value = rule(layer.key, placed, first, False), rule(layer.value, shape, first, False)
+    query = None if layer.query is None else rule(layer.query, placed, first, False)
+    positions = None if layer.positions is None else fill(layer.positions, shape, rule, first, False)
+    parts = (key, value, rule(layer.out, values, False, last), query, positions)
+    return eqx.tree_at(
+        lambda inside: (inside.key, inside.value, inside.out, inside.query, inside.positions),
+        layer,
+        parts,
+        is_leaf=lambda part: part is None,
+    )
+
+
+@fill.register(Positions)
+def _(layer: Positions, shape: Shape, rule: Fill, first: bool, last: bool) -> Positions:
+    if not shape:  # the layer after it is still the first with weights
+        return layer
+    bias = rule(
+        Dense(layer.channels(shape[-1]), 0.0, layer.sigma_b, None, layer.lambda_b), shape, first, False
+    )  # it trains as a bias does
+    return eqx.tree_at(lambda inside: inside.lambda_b, layer, bias.lambda_b, is_leaf=lambda value: value is None)
 
 
 def standard(net: AbstractLayer, shape: Shape) -> AbstractLayer:

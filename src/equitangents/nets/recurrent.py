@@ -53,13 +53,20 @@ class Recurrent(AbstractLayer):
         read, hidden = self.read.init(read_key, shape)[1], self.hidden.init(hidden_key, (width,))[1]
         return (shape[0], width), {"read": read, "hidden": hidden}
 
-    def apply(self, params: Params, x: Array) -> Array:
+    def apply(self, params: Params, x: Array, real: Array | None = None) -> Array:
+        """The states for one example; where `real`, of shape (times,), is 0, the state is 0."""
         driven = self.read.apply(params["read"], x)
+        later = follows(x.shape[0], real).astype(x.dtype)
 
-        def step(state: Array, drive: Array) -> tuple[Array, Array]:
-            state = self.phi.apply({}, self.hidden.apply(params["hidden"], state) + drive)
+        def step(state: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+            drive, goes_on = now
+            state = self.phi.apply({}, self.hidden.apply(params["hidden"], state) * goes_on + drive)
             return state, state
 
-        first = self.phi.apply({}, driven[0])
-        later = lax.scan(step, first, driven[1:])[1]
-        return jnp.concatenate([first[None], later])
+        return lax.scan(step, jnp.zeros_like(driven[0]), (driven, later))[1]
+
+
+def follows(times: int, real: Array | None) -> Array:
+    """1 at times that a state comes before, 0 at the first and after those that are not `real`."""
+    before = jnp.ones(times - 1) if real is None else real[:-1]
+    return jnp.concatenate([jnp.zeros(1, before.dtype), before])
