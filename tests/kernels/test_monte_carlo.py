@@ -45,7 +45,7 @@ def _behind_dense(phi, n):
     return Serial(Dense(n, 1.3, 0.4), phi, Dense(2, 1.1, 0.3))
 
 
-@pytest.mark.parametrize("width", [4, 32])
+@pytest.mark.parametrize("width", [4, WIDE])
 @pytest.mark.parametrize("name", FINITE)
 def test_every_nonlinearity_has_the_kernels_of_random_networks_of_any_width(name, width, getkey):
     x = jr.normal(getkey(), (2, 3))
