@@ -16,7 +16,7 @@ from equitangents.nets import AbstractActivation, Cos, Dense, ExpNormalized, Rel
 # compiling takes long: what is much like another case is left to the full run
 SLOW = ["dense, linear, deep", "frozen head", "conv 1d strided", "conv 2d valid", "avg pool overlapping", "conv rates"]
 SLOW += ["conv, pool, nonlinearity", "dilated, transposed", "local, sums", "maps of sites", "depthwise", "branches"]
-SLOW += ["recurrent", "attention", "masked"]
+SLOW += ["recurrent", "attention", "masked", "residual conv", "conv 1d same"]
 MARKED = {name: pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NETS}
 BIASED = [MARKED[name] for name, case in NETS.items() if not case.unbiased]
 UNBIASED = [MARKED[name] for name, case in NETS.items() if case.unbiased]
