@@ -10,6 +10,7 @@ import pytest
 from cases import NETS
 from equitangents import kernel, nngp, nngp_and_ntk, ntk
 from equitangents.kernels import Needs, driver, needs
+from equitangents.kernels.inputs import batch
 from equitangents.nets import (
     Abs,
     Activation,
@@ -145,7 +146,8 @@ def test_what_is_not_needed_does_not_change_the_numbers(name, getkey):
     make, shape = NETS[name].make, NETS[name].shape
     x1, x2 = jr.normal(getkey(), (2, *shape)), jr.normal(getkey(), (2, *shape))
     k12, tangent = nngp_and_ntk(make(1), x1, x2)  # what needs(net) says
-    everything = driver._inputs(make(1), x1, x2, Needs(True, "pairs"))
+    wanted = Needs(True, "pairs")
+    everything = driver._inputs(*(batch(make(1), x, wanted) for x in (x1, x2)), wanted)
     full = jax.jit(driver._propagated)(make(1), everything)
     np.testing.assert_allclose(k12, full.k12, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(tangent, full.ntk, rtol=1e-9, atol=1e-12)

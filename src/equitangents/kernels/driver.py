@@ -16,7 +16,7 @@ from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, Serial, 
 from ..nets.base import is_known
 from ..nets.dropout import one_evaluation
 from .activations import estimated_error, has_closed_form
-from .inputs import check_inputs, input_covariances, input_variances, mask_of, vocabulary
+from .inputs import Batch, batch, check_inputs, input_covariances, vocabulary
 from .kernel import Kernel, Needs
 from .propagate import needs, propagate
 from .repeats import folded
@@ -140,12 +140,12 @@ def _tiled(
     net = description.net()
     wanted = needs(net, Needs(True, "none"))
 
-    def tile(a: Array, b: Array) -> tuple[Array, ...]:
-        out = _propagated(net, _inputs(net, a, b, wanted))
+    def tile(a: Batch, b: Batch) -> tuple[Array, ...]:
+        out = _propagated(net, _inputs(a, b, wanted))
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(_between_sites(both[name], out) for name in names)
 
-    return gram(tile, x1, x2, rows)
+    return gram(tile, batch(net, x1, wanted), None if x2 is None else batch(net, x2, wanted), rows)
 
 
 def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:
@@ -167,14 +167,14 @@ def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:
 def _whole(net: AbstractLayer, x1: Inputs, x2: Array | None) -> Kernel:
     if isinstance(x1, Kernel):
         return _propagated(net, x1)
-    return _propagated(net, _inputs(net, x1, x1 if x2 is None else x2, needs(net, Needs(True, "pairs"))))
+    wanted = needs(net, Needs(True, "pairs"))
+    return _propagated(net, _inputs(batch(net, x1, wanted), batch(net, x1 if x2 is None else x2, wanted), wanted))
 
 
-def _inputs(net: AbstractLayer, x1: Array, x2: Array, wanted: Needs) -> Kernel:
-    (x1, mask1), (x2, mask2) = mask_of(net, x1), mask_of(net, x2)
-    k12, d = input_covariances(x1, x2, wanted)
-    k11, k22 = input_variances(x1, wanted), input_variances(x2, wanted)
-    return Kernel(k11, k12, k22, d, jnp.zeros_like(k12), x1.shape[1:-1], False, mask1, mask2)
+def _inputs(one: Batch, two: Batch, wanted: Needs) -> Kernel:
+    k12, d = input_covariances(one, two, wanted)
+    sites = one.x.shape[1:-1]
+    return Kernel(one.variances, k12, two.variances, d, jnp.zeros_like(k12), sites, False, one.mask, two.mask)
 
 
 def _propagated(net: AbstractLayer, k: Kernel) -> Kernel:

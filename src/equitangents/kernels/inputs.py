@@ -1,6 +1,7 @@
 """Covariances of raw inputs, accurate for nearly equal ones."""
 
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +19,27 @@ MANY = 32
 """With more near pairs than this in a row of a tile, whole rows are recomputed."""
 
 
-def input_variances(x: Array, needs: Needs) -> Array | None:
-    """k11 of a batch: (n, *sites), or (n, *sites, *sites) where pairs of sites are needed, or None."""
+class Batch(NamedTuple):
+    """Inputs, with what belongs to each of them alone.
+
+    Attributes:
+        x: (n, *sites, channels), with zeros at masked sites.
+        variances: k11, of shape (n, *sites), or (n, *sites, *sites) where pairs of sites are needed, or None.
+        mask: (n, *sites), 1 at sites that count; None if the network does not begin with `Masked`.
+    """
+
+    x: Array
+    variances: Array | None
+    mask: Array | None
+
+
+def batch(net: AbstractLayer, x: Array, needs: Needs) -> Batch:
+    """What the network needs to know of each input."""
+    x, mask = _masked(net, x)
+    return Batch(x, _variances(x, needs), mask)
+
+
+def _variances(x: Array, needs: Needs) -> Array | None:
     channels = x.shape[-1]
     if needs.variances == "none":
         return None
@@ -32,15 +52,16 @@ def input_variances(x: Array, needs: Needs) -> Array | None:
     return (jnp.einsum("nsc,ntc->nst", flat, flat) / channels).reshape(x.shape[0], *x.shape[1:-1], *x.shape[1:-1])
 
 
-def input_covariances(x1: Array, x2: Array, needs: Needs) -> tuple[Array, Array | None]:
+def input_covariances(one: Batch, two: Batch, needs: Needs) -> tuple[Array, Array | None]:
     """k12 and the angle defect d of two batches, each (n1, n2, *pairs) or (n1, n2, *sites); d is None if not needed."""
+    x1, x2 = one.x, two.x
     sites, channels = x1.shape[1:-1], x1.shape[-1]
     if jnp.issubdtype(x1.dtype, jnp.integer):
         full = needs.pairs and bool(sites)
         equal = jax.vmap(lambda a: jax.vmap(lambda b: _equal_tokens(a, b, full))(x2))(x1)
         return equal, None if needs.variances == "none" else 1 - equal
-    if x1.ndim == 2 and needs.variances != "none":
-        return _vectors(x1, x2)
+    if x1.ndim == 2 and one.variances is not None and two.variances is not None:
+        return _vectors(x1, x2, one.variances, two.variances)
     f1, f2 = (x.reshape(x.shape[0], -1, channels) for x in (x1, x2))
     pairs = needs.pairs and bool(sites)
     across = "asc,btc->abst" if pairs else "asc,bsc->abs"
@@ -68,9 +89,9 @@ def _unit(x: Array) -> Array:
     return safe_divide(x, jnp.broadcast_to(norm, x.shape))
 
 
-def _vectors(x1: Array, x2: Array) -> tuple[Array, Array]:
+def _vectors(x1: Array, x2: Array, k11: Array, k22: Array) -> tuple[Array, Array]:
     """Covariances and angle defects of two batches of vectors, by one matrix product."""
-    r1, r2 = (safe_sqrt(jnp.mean(x * x, axis=-1)) for x in (x1, x2))
+    r1, r2 = safe_sqrt(k11), safe_sqrt(k22)
     size = math.sqrt(x1.shape[1])
     d = _defects(x1, x2, safe_divide(1 / size, r1), safe_divide(1 / size, r2))
     return r1[:, None] * r2[None, :] * (1 - d), d
@@ -140,7 +161,7 @@ def _(primals, tangents):
     return d, jnp.where(d > 0, tangent, 0)
 
 
-def mask_of(net: AbstractLayer, x: Array) -> tuple[Array, Array | None]:
+def _masked(net: AbstractLayer, x: Array) -> tuple[Array, Array | None]:
     """A batch with zeros at masked sites, and its mask; None if the network does not begin with `Masked`."""
     while isinstance(net, Serial):
         net = net.layers[0]

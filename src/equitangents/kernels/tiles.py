@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array
 
@@ -20,14 +19,19 @@ def tile_rows(backend: str, entries: int, n1: int, n2: int) -> tuple[int, int]:
         entries: numbers that one pair of inputs holds, that is pairs of sites.
         n1, n2: sizes of the batches.
     """
-    budget = 2**15 if backend == "cpu" else 2**24
+    budget = 2**16 if backend == "cpu" else 2**24
     rows = max(1, min(256, math.isqrt(budget // max(entries, 1))))
-    return _even(n1, rows), _even(n2, rows)
+    return tuple(min(n, _vectors(_even(n, rows))) if rows >= 32 else _even(n, rows) for n in (n1, n2))  # type: ignore
 
 
 def _even(n: int, rows: int) -> int:
-    """At most `rows`, such that few rows are added to fill the last tile."""
+    """At most `rows`, such that tiles overlap little."""
     return -(-n // -(-n // rows))
+
+
+def _vectors(rows: int) -> int:
+    """The next multiple of 8, so that the rows of a tile fill vector registers."""
+    return -(-rows // 8) * 8
 
 
 def gram(tile: Callable[..., tuple[Array, ...]], x1, x2, rows: tuple[int, int]) -> tuple[Array, ...]:
@@ -40,20 +44,18 @@ def gram(tile: Callable[..., tuple[Array, ...]], x1, x2, rows: tuple[int, int]) 
         rows: size of a tile; both are taken equal if x2 is None.
     """
     n1, n2 = (jax.tree.leaves(x)[0].shape[0] for x in (x1, x1 if x2 is None else x2))
-    rows1, rows2 = rows if x2 is not None else (rows[0], rows[0])
+    rows1, rows2 = min(rows[0], n1), min(rows[1 if x2 is not None else 0], n2)
     if n1 <= rows1 and n2 <= rows2:
         whole = tile(x1, x1 if x2 is None else x2)
         return whole if x2 is not None else tuple((part + _transposed(part)) / 2 for part in whole)
-    full1, full2 = _filled(x1, rows1), _filled(x1 if x2 is None else x2, rows2)
-    blocks1, blocks2 = -(-n1 // rows1), -(-n2 // rows2)
-    corners = [(i, j) for i in range(blocks1) for j in range(i if x2 is None else 0, blocks2)]
-    starts = np.asarray(corners) * np.asarray([rows1, rows2])
-    shapes = jax.eval_shape(lambda a, b: tile(_rows(a, 0, rows1), _rows(b, 0, rows2)), full1, full2)
-    zeros = tuple(jnp.zeros((blocks1 * rows1, blocks2 * rows2, *s.shape[2:]), s.dtype) for s in shapes)
+    corners = [(i, j) for i in _starts(n1, rows1) for j in _starts(n2, rows2) if x2 is not None or i <= j]
+    other = x1 if x2 is None else x2
+    shapes = jax.eval_shape(lambda a, b: tile(_rows(a, 0, rows1), _rows(b, 0, rows2)), x1, other)
+    zeros = tuple(jnp.zeros((n1, n2, *s.shape[2:]), s.dtype) for s in shapes)
 
     @jax.checkpoint
     def block(start: Array) -> tuple[Array, ...]:
-        return tile(_rows(full1, start[0], rows1), _rows(full2, start[1], rows2))
+        return tile(_rows(x1, start[0], rows1), _rows(other, start[1], rows2))
 
     def place(whole: tuple[Array, ...], start: Array) -> tuple[tuple[Array, ...], None]:
         done = []
@@ -65,8 +67,13 @@ def gram(tile: Callable[..., tuple[Array, ...]], x1, x2, rows: tuple[int, int]) 
             done.append(lax.dynamic_update_slice(out, part, (start[0], start[1], *rest)))
         return tuple(done), None
 
-    whole, _ = lax.scan(place, zeros, jnp.asarray(starts))
-    return tuple(out[:n1, :n2] for out in whole)
+    whole, _ = lax.scan(place, zeros, jnp.asarray(corners))
+    return whole
+
+
+def _starts(n: int, rows: int) -> list[int]:
+    """First rows of the tiles; the last tile ends at n, so that it may overlap the one before, and nothing is added."""
+    return [min(start, n - rows) for start in range(0, n, rows)]
 
 
 def _rows(x, start, rows: int):
@@ -74,7 +81,7 @@ def _rows(x, start, rows: int):
 
 
 def _filled(x, rows: int):
-    """x with its last example repeated until tiles fill it."""
+    """x with its last example repeated until batches of `rows` fill it."""
 
     def fill(a: Array) -> Array:
         return jnp.pad(a, [(0, -a.shape[0] % rows)] + [(0, 0)] * (a.ndim - 1), mode="edge")

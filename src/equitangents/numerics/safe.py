@@ -15,6 +15,8 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
+from .materialise import materialise
+
 
 def _to_array(x: ArrayLike) -> Array:
     x = jnp.asarray(float(x) if isinstance(x, int) else x)  # a Python number stays weakly typed
@@ -213,7 +215,7 @@ def affine_defect(k11: ArrayLike, k22: ArrayLike, d: ArrayLike, w: ArrayLike, b:
     0.375
     """
     k11, k22, d, w, b = (_to_array(x) for x in (k11, k22, d, w, b))
-    (c1, s1), (c2, s2) = _turned(k11, w, b), _turned(k22, w, b)
+    (c1, s1), (c2, s2) = materialise((_turned(k11, w, b), _turned(k22, w, b)))
     return c1 * c2 * d + (c1 - c2) ** 2 / 2 + b / 2 * (s1 - s2) ** 2
 
 
