@@ -1,7 +1,7 @@
 """NNGP and NTK, ours against neural-tangents', in turns: `python -m benchmarks.kernels_peer --peer PYTHON`.
 
-PYTHON has neural-tangents 0.6.5 on JAX 0.4.25. Both sides get the same float32 inputs. Each row: processor seconds, their
-ratio pair by pair, seconds on the clock, megabytes beyond inputs and result, and our processor seconds over the floor,
+PYTHON has neural-tangents 0.6.5 on JAX 0.4.25. Both sides get the same float32 inputs. Each row: processor seconds,
+their ratio pair by pair, seconds on the clock, megabytes beyond inputs and result, and our processor seconds over the floor,
 which is made of three rates measured first: half of the matrix product of the inputs, one root and one polynomial
 for each entry, layer and pair once, and two matrices written.
 """
@@ -44,10 +44,8 @@ def ours(top, phi, depth, bias, shape, n):
     import equitangents as eqt
 
     w, phi = 2**0.5, getattr(eqt, phi)()
-    if top == "dense":
-        weights = eqt.Dense(1, sigma_w=w, sigma_b=bias)
-    else:
-        weights = eqt.Conv(1, (3, 3), sigma_w=w, sigma_b=bias)
+    given = {"sigma_w": w, "sigma_b": bias}
+    weights = eqt.Dense(1, **given) if top == "dense" else eqt.Conv(1, (3, 3), **given)
     head = {"dense": (), "average": (eqt.GlobalAvgPool(),), "flatten": (eqt.Flatten(),)}[top]
     net = eqt.Serial(*(layer for _ in range(depth) for layer in (weights, phi)), *head, eqt.Dense(1, sigma_b=bias))
     x = jnp.asarray(inputs(shape, n))
@@ -61,10 +59,8 @@ def theirs(top, phi, depth, bias, shape, n):
     from neural_tangents import stax
 
     w, phi, b = 2**0.5, getattr(stax, phi), bias or None
-    if top == "dense":
-        weights = stax.Dense(1, w, b)
-    else:
-        weights = stax.Conv(1, (3, 3), padding="SAME", W_std=w, b_std=b)
+    given = {"W_std": w, "b_std": b}
+    weights = stax.Dense(1, **given) if top == "dense" else stax.Conv(1, (3, 3), padding="SAME", **given)
     head = {"dense": (), "average": (stax.GlobalAvgPool(),), "flatten": (stax.Flatten(),)}[top]
     _, _, kernel = stax.serial(*(part for _ in range(depth) for part in (weights, phi())), *head, stax.Dense(1, 1.0, b))
     kernel = jax.jit(kernel, static_argnames="get")

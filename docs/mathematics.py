@@ -17,4 +17,6 @@ def on_page_markdown(markdown: str, **_) -> str:
 def _mathml(match: re.Match[str]) -> str:
     if match["block"]:
         return f"\n{convert(match['block'].strip(), display='block')}\n"
-    return convert(match["inline"].strip())
+    return (
+        f"<span>{convert(match['inline'].strip())}</span>"  # Markdown takes a line that begins with <math> for a block
+    )

@@ -8,6 +8,7 @@ import pytest
 
 import small_study
 from equitangents import cli
+from equitangents.cli.output import duration
 from equitangents.studies import Result
 from equitangents.studies.advice import advise
 
@@ -118,4 +119,4 @@ def test_another_study_is_not_written_over(capsys, studied):
     ("seconds", "words"), [(4.2, "4 s"), (200, "3 min"), (8000, "2.2 h")], ids=["seconds", "minutes", "hours"]
 )
 def test_durations_are_said_as_people_say_them(seconds, words):
-    assert cli.duration(seconds) == words
+    assert duration(seconds) == words

@@ -1,5 +1,7 @@
 """The README's code runs as it is pasted, and prints the numbers that stand beside it; the chapters' code runs."""
 
+import operator
+import os
 import re
 import subprocess
 import sys
@@ -7,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import equitangents
+from equitangents import dynamics, estimators, kernels, nets, scale
+from equitangents.dynamics import GradientFlow
 from equitangents.studies.config import AuditRun, Config, EnsembleRun, KernelRun, read_config
 
 ROOT = Path(__file__).parents[1]
@@ -57,12 +62,19 @@ def test_the_settings_in_the_chapter_on_studies_are_the_defaults(tmp_path):
     assert read_config(tmp_path / "config.toml") == expected
 
 
-def test_code_of_the_chapters_runs():
+def test_code_of_the_chapters_runs(tmp_path):
     chapters = {path.name: python_blocks(path.read_text(encoding="utf-8")) for path in (ROOT / "docs").glob("*.md")}
     programs = {name: "\n".join(blocks) for name, blocks in sorted(chapters.items()) if blocks}
     assert len(programs) >= 5
     run_all = f"for name, code in {programs!r}.items(): exec(compile(code, name, 'exec'), {{}})"
-    done = subprocess.run([sys.executable, "-W", "error", "-c", run_all], capture_output=True, text=True)
+    path = os.pathsep.join(filter(None, (str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", run_all],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+        cwd=tmp_path,  # one of them makes a folder
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -78,3 +90,21 @@ def test_both_commands_make_their_own_environment(name):
 def test_sections_that_commands_fill_are_marked():
     for name in ("study", "support"):
         assert README.index(f"<!-- {name}:begin -->") < README.index(f"<!-- {name}:end -->")
+
+
+def test_every_name_in_the_table_for_those_who_come_from_neural_tangents_exists():
+    text = (ROOT / "docs" / "coming-from-neural-tangents.md").read_text("utf-8")
+    cells = [line.split(" | ")[1] for line in text.partition("| remark |")[2].splitlines() if line.count(" | ") == 2]
+    names = {re.match(r"[\w.]+", code)[0] for cell in cells for code in re.findall("`(.+?)`", cell)}
+    places = [equitangents, nets, kernels, dynamics, estimators, scale, GradientFlow]
+    assert len(names) > 60
+    assert {name for name in names if not any(resolves(place, name) for place in places)} == {"t"}  # an argument
+
+
+def resolves(place, name):
+    """Whether attributes lead from it to the name; the package may stand at the beginning."""
+    try:
+        operator.attrgetter(name.removeprefix("equitangents."))(place)
+    except AttributeError:
+        return False
+    return True

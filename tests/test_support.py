@@ -18,9 +18,10 @@ def rows(text):
 SHOWN = rows((ROOT / "docs" / "support.md").read_text(encoding="utf-8"))
 
 
-# compiling a quadrature takes long, and these share their code with others; Tanh and Activation are always tested
+# compiling takes long, of quadratures and series most, and these share their code with others: Tanh and Activation are
+# always tested, AbRelu for LeakyRelu and Abs, Sin for Cos, and examples that contain the layer for the last three
 SLOW = ["Elu", "Selu", "Sigmoid", "Silu", "Softplus", "Mish", "LeakyRelu", "Monomial", "Polynomial", "Recurrent"]
-SLOW += ["Gabor", "Hermite", "Rbf"]
+SLOW += ["Gabor", "Hermite", "Rbf", "Abs", "Cos", "Lift", "ActionLift", "Flatten"]
 
 
 @pytest.mark.parametrize("analysis", ANALYSES)

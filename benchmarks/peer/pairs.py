@@ -10,7 +10,10 @@ import time
 
 import numpy as np
 
-COLUMNS = "case                                     CPU s, ours / peer   ratio (min to max)    wall s, ours / peer  MB, ours / peer  floor"
+COLUMNS = (
+    f"{'case':40} {'CPU s, ours / peer':>20} {'ratio (min to max)':>25} {'wall s, ours / peer':>20} "
+    f"{'MB, ours / peer':>15} floor"
+)
 
 
 def serve(prepare, path):
@@ -98,13 +101,11 @@ def compare(label, script, peer, scratch, arguments, pairs, floor=None):
     ratios = sorted(b["cpu"] / a["cpu"] for a, b in rows)
     middle = {key: [float(np.median([row[i][key] for row in rows])) for i in (0, 1)] for key in rows[0][0]}
     over = f"{min(a['cpu'] for a, _ in rows) / floor:5.1f}" if floor else "    -"
-    print(
-        f"{label:40} {middle['cpu'][0]:9.4f} / {middle['cpu'][1]:8.4f}"
-        f" {np.median(ratios):7.2f} ({ratios[0]:6.2f} to {ratios[-1]:6.2f})"
-        f" {middle['wall'][0]:9.4f} / {middle['wall'][1]:8.4f} {middle['held'][0]:7.0f} / {middle['held'][1]:5.0f} {over}"
-        f"   compile {sides[0].first:.1f} / {sides[1].first:.1f} s, differ by {gap:.0e}",
-        flush=True,
-    )
+    (cpu, peer_cpu), (wall, peer_wall), (held, peer_held) = (middle[key] for key in ("cpu", "wall", "held"))
+    print(f"{label:40} {cpu:9.4f} / {peer_cpu:8.4f}", end="")
+    print(f" {np.median(ratios):7.2f} ({ratios[0]:6.2f} to {ratios[-1]:6.2f})", end="")
+    print(f" {wall:9.4f} / {peer_wall:8.4f} {held:7.0f} / {peer_held:5.0f} {over}", end="")
+    print(f"   first {sides[0].first:.1f} / {sides[1].first:.1f} s, differ by {gap:.0e}", flush=True)
     return float(np.median(ratios))
 
 

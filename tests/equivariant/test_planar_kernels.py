@@ -1,5 +1,6 @@
 """Kernels of roto-translational convolutions: direct sums, random networks, invariance, averages over the group."""
 
+import functools
 import math
 
 import jax
@@ -18,6 +19,7 @@ TURNS = [np.linalg.matrix_power(QUARTER, k) for k in range(4)]
 MATRICES = {"C4": TURNS, "D4": TURNS + [turn @ FLIP for turn in TURNS]}
 SIGMA_W, SIGMA_B, LAMBDA_W, LAMBDA_B = 1.3, 0.4, 0.7, 0.3
 NUMBERS = {"sigma_w": SIGMA_W, "sigma_b": SIGMA_B, "lambda_w": LAMBDA_W, "lambda_b": LAMBDA_B}
+slow = functools.partial(pytest.param, marks=pytest.mark.slow)  # each compiles; group, padding and size occur in others
 
 
 def relu_dual(a, c, b):
@@ -103,14 +105,14 @@ def by_direct_sum(x1, x2, group, padding, convs, dual):
 @pytest.mark.parametrize(
     ("group", "padding", "n", "convs", "phi"),
     [
-        ("C4", "SAME", 4, 1, Relu()),
+        slow("C4", "SAME", 4, 1, Relu()),
         ("C4", "SAME", 5, 2, Erf()),
-        ("C4", "CIRCULAR", 5, 1, Erf()),
+        slow("C4", "CIRCULAR", 5, 1, Erf()),
         ("C4", "CIRCULAR", 4, 2, Relu()),
         ("D4", "SAME", 5, 1, Relu()),
-        ("D4", "SAME", 4, 1, Erf()),
+        slow("D4", "SAME", 4, 1, Erf()),
         ("D4", "CIRCULAR", 4, 2, Erf()),
-        ("D4", "CIRCULAR", 5, 1, Relu()),
+        slow("D4", "CIRCULAR", 5, 1, Relu()),
     ],
     ids=str,
 )
@@ -133,12 +135,12 @@ def test_blocks_and_indices_are_two_routes_to_one_sum(options, getkey, monkeypat
     net = Serial(Lift("C4", 1, 3, footprint=cross, **options), Relu(), GroupConv("C4", 1, (2, 2), padding="VALID"))
     x1, x2 = jr.normal(getkey(), (2, 1, 5, 5, 1))
     fast = nngp_and_ntk(net, x1, x2)
-    slow = lambda layer, tiles, k: (  # noqa: E731
+    other = lambda layer, tiles, k: (  # noqa: E731
         sums.by_indices(layer, tiles, k) if isinstance(k, list) else original(layer, tiles, k)
     )
     original = sums.turned_mean
     for module in (lift, group_conv):
-        monkeypatch.setattr(module, "turned_mean", slow)
+        monkeypatch.setattr(module, "turned_mean", other)
     jax.clear_caches()
     for a, b in zip(fast, nngp_and_ntk(net, x1, x2), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
@@ -219,7 +221,12 @@ def averaged(net, action, x1, x2):
 
 @pytest.mark.parametrize(
     ("group", "padding", "n", "phi"),
-    [("C4", "SAME", 5, Relu()), ("C4", "CIRCULAR", 4, Erf()), ("D4", "SAME", 4, Erf()), ("D4", "CIRCULAR", 5, Relu())],
+    [
+        ("C4", "SAME", 5, Relu()),
+        slow("C4", "CIRCULAR", 4, Erf()),
+        slow("D4", "SAME", 4, Erf()),
+        ("D4", "CIRCULAR", 5, Relu()),
+    ],
     ids=str,
 )
 def test_pooled_kernel_is_the_average_of_the_plain_one_and_invariant_in_each_argument(group, padding, n, phi, getkey):

@@ -17,7 +17,7 @@ from equitangents.nets import AbstractActivation, Cos, Dense, ExpNormalized, Rel
 SLOW = ["dense, linear, deep", "frozen head", "conv 1d strided", "conv 2d valid", "avg pool overlapping", "conv rates"]
 SLOW += ["conv, pool, nonlinearity", "dilated, transposed", "local, sums", "maps of sites", "depthwise", "branches"]
 SLOW += ["recurrent", "attention", "masked", "positions", "attention with positions", "shared"]
-SLOW += ["masked attention", "masked recurrent"]
+SLOW += ["masked attention", "masked recurrent", "residual conv", "conv 1d same"]
 MARKED = {name: pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NETS}
 BIASED = [MARKED[name] for name, case in NETS.items() if not case.unbiased]
 UNBIASED = [MARKED[name] for name, case in NETS.items() if case.unbiased]
@@ -46,7 +46,7 @@ def _behind_dense(phi, n):
     return Serial(Dense(n, 1.3, 0.4), phi, Dense(2, 1.1, 0.3))
 
 
-@pytest.mark.parametrize("width", [4, 32])
+@pytest.mark.parametrize("width", [4, WIDE])
 @pytest.mark.parametrize("name", FINITE)
 def test_every_nonlinearity_has_the_kernels_of_random_networks_of_any_width(name, width, getkey):
     x = jr.normal(getkey(), (2, 3))

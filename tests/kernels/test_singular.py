@@ -18,16 +18,18 @@ SINGULAR = np.array([[0.3, -0.7, 1.1], [-0.3, 0.7, -1.1], [0.0, 0.0, 0.0], [0.6,
 SLOW = ["sigmoid", "silu", "softplus", "elu", "user's", "erf shifted", "sin shifted", "cos shifted", "identity"]
 SLOW += ["leaky relu", "sin", "cos", "abs", "a b relu", "rbf", "exp", "monomial", "hermite", "rectified step", "mish"]
 SLOW += ["rectified cube", "selu", "exp normalized", "gaussian", "gabor", "polynomial", "rectified square", "gelu"]
-EVERY = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ACTIVATIONS]
+SLOW += ["tanh"]  # with one hidden layer it is always tested
+EVERY = [pytest.param(name, 2, marks=pytest.mark.slow) if name in SLOW else (name, 2) for name in ACTIVATIONS]
+EVERY += [("tanh", 1)]
 
 
 @functools.cache
-def _compiled(name):
+def _compiled(name, hidden):
     """Values, and gradients with respect to inputs and hyperparameters, of a sum over both kernels."""
     phi = ACTIVATIONS[name]
 
     def total(x1, sigma_w, sigma_b, x2):
-        net = Serial(Dense(1, sigma_w, sigma_b), phi, Dense(1, sigma_w, sigma_b), phi, Dense(1))
+        net = Serial(*[Dense(1, sigma_w, sigma_b), phi] * hidden, Dense(1))
         signs = jnp.cos(jnp.arange(32.0)).reshape(2, 4, 4).astype(x1.dtype)  # no entry cancels another
         kernels = jnp.stack(nngp_and_ntk(net, x1, x2))
         return jnp.vdot(signs, kernels), kernels
@@ -35,30 +37,33 @@ def _compiled(name):
     return jax.jit(jax.value_and_grad(total, (0, 1, 2), has_aux=True))
 
 
-def evaluated(name, x1, sigma_w, sigma_b, x2, dtype):
-    (total, kernels), gradients = _compiled(name)(*(jnp.asarray(a, dtype) for a in (x1, sigma_w, sigma_b, x2)))
+def evaluated(name, hidden, x1, sigma_w, sigma_b, x2, dtype):
+    (total, kernels), gradients = _compiled(name, hidden)(*(jnp.asarray(a, dtype) for a in (x1, sigma_w, sigma_b, x2)))
     return total, np.asarray(kernels), gradients
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_kernels_and_gradients_are_finite_at_equal_opposite_and_zero_inputs(name):
+@pytest.mark.parametrize(("name", "hidden"), EVERY)
+def test_kernels_and_gradients_are_finite_at_equal_opposite_and_zero_inputs(name, hidden):
     """With a bias of zero, so that zero inputs have variance zero in all layers of odd nonlinearities."""
-    single, double = (evaluated(name, SINGULAR, 1.3, 0.0, SINGULAR, dtype) for dtype in (jnp.float32, jnp.float64))
+    single, double = (
+        evaluated(name, hidden, SINGULAR, 1.3, 0.0, SINGULAR, dtype) for dtype in (jnp.float32, jnp.float64)
+    )
     for (_, kernels, gradients), dtype in ((single, jnp.float32), (double, jnp.float64)):
         assert all(bool(jnp.all(jnp.isfinite(a))) for a in (kernels, *gradients))
         assert kernels.dtype == gradients[0].dtype == dtype
     assert np.abs(single[1].astype(float) - double[1]).max() < 1e-5 * np.abs(double[1]).max()
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_gradients_are_central_differences_away_from_singular_points(name):
+@pytest.mark.parametrize(("name", "hidden"), EVERY)
+def test_gradients_are_central_differences_away_from_singular_points(name, hidden):
     x1, x2 = GENERIC, GENERIC[::-1] + 0.1
-    _, _, (slope_x, slope_w, slope_b) = evaluated(name, x1, 1.3, 0.4, x2, jnp.float64)
+    _, _, (slope_x, slope_w, slope_b) = evaluated(name, hidden, x1, 1.3, 0.4, x2, jnp.float64)
     h, direction = 1e-4, np.cos(np.arange(12.0)).reshape(4, 3)
     steps = [(h * direction, 0, 0), (0 * direction, h, 0), (0 * direction, 0, h)]
     found = [jnp.vdot(slope_x, direction), slope_w, slope_b]
     for slope, (dx, dw, db) in zip(found, steps, strict=True):
-        up, down = (evaluated(name, x1 + s * dx, 1.3 + s * dw, 0.4 + s * db, x2, jnp.float64)[0] for s in (1, -1))
+        moved = ((x1 + s * dx, 1.3 + s * dw, 0.4 + s * db, x2) for s in (1, -1))
+        up, down = (evaluated(name, hidden, *arguments, jnp.float64)[0] for arguments in moved)
         np.testing.assert_allclose(slope, (up - down) / (2 * h), rtol=2e-6, atol=2e-6)
 
 

@@ -1,11 +1,17 @@
-"""The commands kernel and fit: the predictions of plain linear algebra, and clear refusals."""
+"""The commands kernel, fit and predict: those of plain linear algebra, and clear refusals."""
 
+import csv
+import io
 import json
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
-from equitangents import cli
+from equitangents import cli, nngp
+from equitangents.data import load
+from equitangents.nets.text import parse_net
 from equitangents.studies import gram
 
 NET = "Serial(Flatten(), Dense(1, sigma_w=1.4), Relu(), Dense(1))"
@@ -48,6 +54,74 @@ def test_a_fit_is_kernel_regression_with_the_ridge_of_least_held_out_error(made,
     np.testing.assert_allclose(fit["scores"], scores)
     assert fit["ridge"] == (0.01, 10)[int(np.argmax(scores))]
     assert fit["accuracy"] > 0.85 and f"test accuracy {100 * fit['accuracy']:.2f} %" in out
+
+
+@pytest.fixture(scope="module")
+def fitted(made, tmp_path_factory):
+    """A fit to the NNGP beside the matrix, and the test images as they are in the data."""
+    out = tmp_path_factory.mktemp("fitted") / "fit"
+    fit = gram.fit_gram(made, out=out, kernel="nngp", ridges=(0.01,))
+    dataset = load("digits")
+    chosen = gram.sides(dataset, 200, None, 0)[1]
+    return out, fit, dataset.x[chosen], dataset.y[chosen]
+
+
+def test_a_fit_labels_new_data_as_it_labelled_the_test_inputs(made, fitted, capsys, tmp_path):
+    out, fit, x, y = fitted
+    assert sorted(path.name for path in out.iterdir()) == ["fit.json", "model.npz"]
+    np.savez(tmp_path / "new.npz", x=x)
+    code, said, _ = run(capsys, "predict", out, tmp_path / "new.npz", "--out", tmp_path / "labels.csv")
+    rows = list(csv.reader(io.StringIO((tmp_path / "labels.csv").read_text())))
+    assert code == 0 and f"{len(x)} predictions of the nngp, trained on 200 inputs" in said
+    assert rows[0] == ["input", "label", "margin", *(f"score {c}" for c in range(10))]
+    assert np.mean([int(row[1]) for row in rows[1:]] == y) == fit.accuracy
+
+    store = gram.GramStore(made)
+    new, old = gram.read_examples(store)["x_test"], np.concatenate([store.block(i) for i in range(4)])[:200]
+    with np.load(out / "model.npz", allow_pickle=False) as model:
+        scores = np.asarray(nngp(parse_net(NET), *map(jnp.asarray, (new, old)))) @ model["coefficients"]
+    found = np.array([[float(score) for score in row[3:]] for row in rows[1:]])
+    np.testing.assert_allclose(found, scores, atol=2e-5 * np.abs(scores).max())
+
+
+def test_a_fit_names_its_error_where_labels_are_known(fitted, capsys, tmp_path):
+    out, fit, x, y = fitted
+    np.savez(tmp_path / "new.npz", x=x, y=y)
+    code, said, err = run(capsys, "predict", out, tmp_path / "new.npz")
+    assert code == 0 and said.count("\n") == 1 + len(x)
+    assert f"{100 * (1 - fit.accuracy):.2f} %" in err
+
+
+def test_a_fit_refuses_images_of_other_sizes_and_what_was_changed(made, fitted, capsys, tmp_path):
+    out, _, x, _ = fitted
+    Image.fromarray(np.zeros((9, 9), np.uint8)).save(tmp_path / "new.png")
+    np.savez(tmp_path / "new.npz", x=x[:, :6, :6])
+    for data in (tmp_path / "new.npz", tmp_path):
+        code, _, err = run(capsys, "predict", out, data)
+        assert code == 2 and "expected images of 8 x 8" in err and len(err.splitlines()) == 1
+
+    np.savez(tmp_path / "new.npz", x=x[:3])
+    copy = out.parent / "copy"
+    copy.mkdir()
+    content = bytearray((out / "model.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / "model.npz").write_bytes(content)
+    code, _, err = run(capsys, "predict", copy, tmp_path / "new.npz")
+    assert code == 2 and "give the command `equitangents fit` again" in err and len(err.splitlines()) == 1
+
+    with np.load(out / "model.npz", allow_pickle=False) as model:
+        assert all(model[name].dtype != object for name in model.files)
+        arrays = dict(model)
+    arrays["coefficients"] = arrays["coefficients"] * 2
+    np.savez(copy / "model.npz", **arrays)
+    assert "as it was written" in run(capsys, "predict", copy, tmp_path / "new.npz")[2]
+
+    manifest = (made / "manifest.json").read_text()
+    try:
+        (made / "manifest.json").write_text(manifest.replace('"seed": 0', '"seed": 1'))
+        assert "expected the matrix that it was fitted to" in run(capsys, "predict", out, tmp_path / "new.npz")[2]
+    finally:
+        (made / "manifest.json").write_text(manifest)
 
 
 def log_density(columns, covariance):

@@ -107,7 +107,10 @@ def kernels_on_orbits(net, images, action):
     return both(net, action.orbit(images).reshape(-1, *images.shape[1:])).reshape(2, *shape, *shape)
 
 
-each_case = pytest.mark.parametrize("name", CASES)
+# the second takes as long to compile as the third and has no reflections and no edges
+SLOW = ["CNN and p4, circular, odd"]
+MARKED = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in CASES]
+each_case = pytest.mark.parametrize("name", MARKED)
 
 
 @each_case

@@ -24,7 +24,7 @@ def standardise(x_train: Float[np.ndarray, "..."], *others: Float[np.ndarray, ".
     """
     if x_train.size == 0:
         raise ValueError(f"standardise expected training inputs, got none (shape {x_train.shape}); pass some.")
-    mean, std = _moments(x_train)
+    mean, std = moments(x_train)
     if not std > 0:
         raise ValueError(f"standardise expected inputs that vary, got all equal to {mean:.6g}; check the data.")
     return tuple((x - x.dtype.type(mean)) / x.dtype.type(std) for x in (x_train, *others))
@@ -73,9 +73,10 @@ def noise_like(x: Float[np.ndarray, "*shape"], seed: int) -> Float[np.ndarray, "
     """
     if x.size == 0:
         raise ValueError(f"noise_like expected inputs to imitate, got none (shape {x.shape}); pass some.")
-    mean, std = _moments(x)
+    mean, std = moments(x)
     return np.random.default_rng(seed).normal(mean, std, x.shape).astype(x.dtype)
 
 
-def _moments(x: np.ndarray) -> tuple[float, float]:
+def moments(x: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of all entries."""
     return float(x.mean(dtype=np.float64)), float(x.std(dtype=np.float64))  # float32 sums drift over 1e7 pixels

@@ -64,6 +64,7 @@ def check_times(t: Any, *, whole: bool = False) -> None:
 
 
 def check_finite(name: str, value: Any) -> None:
+    """Raise where numbers that are known, not traced, are NaN or infinite."""
     numbers = concrete(value)
     if numbers is None or not np.issubdtype(numbers.dtype, np.inexact):
         return
@@ -99,6 +100,7 @@ def check_targets(y: Any, n: int, dtype: Any) -> Array:
 
 
 def check_matrix(name: str, matrix: Any, shape: tuple[int, int]) -> Array:
+    """A kernel between two batches as an array; raises unless it has this shape."""
     matrix = jnp.asarray(matrix)
     if matrix.shape != shape:
         raise ValueError(

@@ -25,6 +25,25 @@ class AbstractKernelEstimator(BaseEstimator):
     Computed in float32 for float32 inputs, else in float64, whatever the flags of JAX.
     """
 
+    def __init__(
+        self,
+        net=None,
+        *,
+        depth=2,
+        activation="relu",
+        sigma_w=2**0.5,
+        sigma_b=0.1,
+        shape=None,
+        ridge=1e-3,
+    ):
+        self.net = net
+        self.depth = depth
+        self.activation = activation
+        self.sigma_w = sigma_w
+        self.sigma_b = sigma_b
+        self.shape = shape
+        self.ridge = ridge
+
     def _network(self) -> AbstractLayer:
         if isinstance(self.net, str):
             return parse_net(self.net, W=1)
@@ -101,6 +120,25 @@ class AbstractKernelEstimator(BaseEstimator):
 
 class AbstractTrained(AbstractKernelEstimator):
     """Trained by gradient flow until `t`, in the units of `loss`."""
+
+    def __init__(  # scikit-learn reads the names from this signature: they stand here once more
+        self,
+        net=None,
+        *,
+        depth=2,
+        activation="relu",
+        sigma_w=2**0.5,
+        sigma_b=0.1,
+        shape=None,
+        ridge=1e-3,
+        t=np.inf,
+        loss="mean",
+    ):
+        super().__init__(
+            net, depth=depth, activation=activation, sigma_w=sigma_w, sigma_b=sigma_b, shape=shape, ridge=ridge
+        )
+        self.t = t
+        self.loss = loss
 
     def _check_numbers(self) -> None:
         super()._check_numbers()

@@ -27,20 +27,6 @@ class NTKClassifier(ClassifierMixin, AbstractTrained):
     ['left', 'right']
     """
 
-    def __init__(
-        self, net=None, *, depth=2, activation="relu", sigma_w=2**0.5, sigma_b=0.1, shape=None, ridge=1e-3, t=np.inf,
-        loss="mean",
-    ):  # fmt: skip
-        self.net = net
-        self.depth = depth
-        self.activation = activation
-        self.sigma_w = sigma_w
-        self.sigma_b = sigma_b
-        self.shape = shape
-        self.ridge = ridge
-        self.t = t
-        self.loss = loss
-
     def fit(self, X: Any, y: Any) -> Any:
         """Fit to X of shape (n, features) and labels y of shape (n,)."""
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])

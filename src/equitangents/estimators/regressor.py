@@ -54,20 +54,6 @@ class NTKRegressor(AbstractTrained, _Regressor):
     True
     """
 
-    def __init__(
-        self, net=None, *, depth=2, activation="relu", sigma_w=2**0.5, sigma_b=0.1, shape=None, ridge=1e-3, t=np.inf,
-        loss="mean",
-    ):  # fmt: skip
-        self.net = net
-        self.depth = depth
-        self.activation = activation
-        self.sigma_w = sigma_w
-        self.sigma_b = sigma_b
-        self.shape = shape
-        self.ridge = ridge
-        self.t = t
-        self.loss = loss
-
 
 class NNGPRegressor(_Regressor):
     r"""Bayesian inference with an infinitely wide network as prior: the Gaussian process with the NNGP as covariance.
@@ -88,17 +74,6 @@ class NNGPRegressor(_Regressor):
     >>> bool(std[2] > std[1] > std[0])
     True
     """
-
-    def __init__(
-        self, net=None, *, depth=2, activation="relu", sigma_w=2**0.5, sigma_b=0.1, shape=None, ridge=1e-3
-    ):  # fmt: skip
-        self.net = net
-        self.depth = depth
-        self.activation = activation
-        self.sigma_w = sigma_w
-        self.sigma_b = sigma_b
-        self.shape = shape
-        self.ridge = ridge
 
     def _kernels(self, x1: np.ndarray, x2: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         nngp, _ = super()._kernels(x1, x2)

@@ -136,6 +136,7 @@ def _length(x: Any) -> int:
 
 
 def is_trained(leaf: object) -> bool:
+    """Whether a leaf of the parameters is an array of numbers that have derivatives."""
     return isinstance(leaf, jax.Array | np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.inexact)
 
 

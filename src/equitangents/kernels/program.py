@@ -74,6 +74,7 @@ def trace(function: Callable[..., Any], *args: Any) -> Program:
 
 
 def value(places: dict[int, Any], place: Place) -> Any:
+    """What stands at a place: a constant of the program, or what was computed so far."""
     return place.val if isinstance(place, Literal) else places[place]
 
 

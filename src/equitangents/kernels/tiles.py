@@ -13,8 +13,8 @@ def tile_rows(backend: str, entries: int, n1: int, n2: int) -> tuple[int, int]:
     """Rows and columns of one tile.
 
     On a CPU a tile of a layer's arrays should stay in cache; a GPU wants it as large as its memory bears. The budgets
-    are those that `python -m benchmarks.kernels_peer` found best: 2^15 numbers an array at the sites of pairs of inputs,
-    2^16 without sites, and 2^18, 1 MB in float32, with pairs of sites. A kernel holds about ten such arrays.
+    are those that `python -m benchmarks.kernels_peer` found best: 2^16 numbers an array without sites, 2^15 at equal
+    sites, and 2^18, 1 MB in float32, with pairs of sites. A kernel holds about ten such arrays.
 
     Args:
         backend: as `jax.default_backend()` names it.

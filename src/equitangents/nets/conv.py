@@ -7,7 +7,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from .base import Params, Scalar, Shape, check_shape
 from .weights import AbstractWeighted
-from .window import Padding, as_sizes, check_window, pad_sites, patches, reach, window_margins, window_output
+from .window import Padding, as_sizes, as_window, pad_sites, patches, reach, window_margins, window_output
 
 
 class AbstractConv(AbstractWeighted):
@@ -33,13 +33,8 @@ class AbstractConv(AbstractWeighted):
         lambda_w: Scalar | None = None,
         lambda_b: Scalar | None = None,
     ):
-        name = type(self).__name__
         self.width = width
-        self.window = as_sizes(name, "window", window)
-        ones = (1,) * len(self.window)
-        given = ones if strides == () else as_sizes(name, "strides", strides)
-        check_window(name, self.window, given, padding)
-        self.strides = () if given == ones else given
+        self.window, self.strides = as_window(type(self).__name__, window, strides, padding)
         self.padding = padding  # type: ignore[assignment]
         self.sigma_w, self.sigma_b = sigma_w, sigma_b
         self.lambda_w, self.lambda_b = lambda_w, lambda_b

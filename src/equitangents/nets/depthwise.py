@@ -8,7 +8,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from .base import Params, Scalar, Shape, check_shape, check_size
 from .weights import AbstractWeighted
-from .window import Padding, as_sizes, check_window, pad_sites, patches, window_margins, window_output
+from .window import Padding, as_window, pad_sites, patches, window_margins, window_output
 
 
 class DepthwiseConv(AbstractWeighted):
@@ -54,13 +54,9 @@ class DepthwiseConv(AbstractWeighted):
         lambda_w: Scalar | None = None,
         lambda_b: Scalar | None = None,
     ):
-        self.window = as_sizes("DepthwiseConv", "window", window)
+        self.window, self.strides = as_window("DepthwiseConv", window, strides, padding)
         self.multiplier = multiplier
         check_size(self, "multiplier")
-        ones = (1,) * len(self.window)
-        given = ones if strides == () else as_sizes("DepthwiseConv", "strides", strides)
-        check_window("DepthwiseConv", self.window, given, padding)
-        self.strides = () if given == ones else given
         self.padding = padding  # type: ignore[assignment]
         self.sigma_w, self.sigma_b = sigma_w, sigma_b
         self.lambda_w, self.lambda_b = lambda_w, lambda_b

@@ -31,6 +31,17 @@ def check_window(owner: str, window: tuple[int, ...], strides: tuple[int, ...], 
         raise ValueError(f"{owner}: expected padding 'SAME', 'VALID' or 'CIRCULAR', got {padding!r}.")
 
 
+def as_window(
+    owner: str, window: tuple[int, ...] | int, strides: tuple[int, ...] | int, padding: str
+) -> tuple[Shape, Shape]:
+    """Sizes and strides of a window as tuples; strides of one are left out, so that equal layers are equal."""
+    sizes = as_sizes(owner, "window", window)
+    ones = (1,) * len(sizes)
+    given = ones if strides == () else as_sizes(owner, "strides", strides)
+    check_window(owner, sizes, given, padding)
+    return sizes, () if given == ones else given
+
+
 def reach(window: Shape, dilation: Shape) -> Shape:
     """Sites from the first to the last that a window reads, where `dilation` is the distance of neighbours in it."""
     return tuple((w - 1) * d + 1 for w, d in zip(window, dilation, strict=True))

@@ -128,6 +128,7 @@ class DiskFactor:
 
 
 def indefinite(ridge: float) -> ValueError:
+    """The error for a matrix that has no factor; with more advice than LAPACK gives."""
     return ValueError(
         f"expected a positive definite matrix, got one that is not, with ridge {ridge:g} and in its precision; take a "
         "larger ridge, or float64."

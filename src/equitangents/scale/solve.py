@@ -82,27 +82,37 @@ def solve(
         fall_back = folder is not None and shutil.disk_usage(folder).free > 1.2 * factor_bytes(matrix)
     else:
         fall_back = False
-    if solver != "cg":
-        return _by_factors(matrix, b, ridges, solver, tolerance, start, folder, progress)
-    most = int(room / 2 / matrix.n / matrix.dtype.itemsize)
-    preconditioner = Nystrom(matrix, max(1, min(rank or min(RANK, most), matrix.n)))
+    if solver == "cg":
+        rank = rank or min(RANK, int(room / 2 / matrix.n / matrix.dtype.itemsize))
+        try:
+            return _by_nystrom(matrix, b, ridges, tolerance, start, max(1, min(rank, matrix.n)), progress)
+        except NotConvergedError:
+            if not fall_back:
+                raise
+        solver = "cholesky"
+    return _by_factors(matrix, b, ridges, solver, tolerance, start, folder, progress)
+
+
+def _by_nystrom(
+    matrix: SymmetricMatrix,
+    b: np.ndarray,
+    ridges: np.ndarray,
+    tolerance: float,
+    start: np.ndarray | None,
+    rank: int,
+    progress: Progress,
+) -> Solved:
+    """Conjugate gradients with all ridges at once."""
     k = b.shape[1]
-    flat = None if start is None else np.concatenate(list(start), axis=1)
-    try:
-        found = conjugate_gradients(
-            matrix,
-            np.tile(b, len(ridges)),
-            np.repeat(ridges, k),
-            preconditioner.solve,
-            tolerance=tolerance,
-            start=flat,
-            progress=progress,
-        )
-    except NotConvergedError:
-        if not fall_back:
-            raise
-        del preconditioner
-        return _by_factors(matrix, b, ridges, "cholesky", tolerance, start, folder, progress)
+    found = conjugate_gradients(
+        matrix,
+        np.tile(b, len(ridges)),
+        np.repeat(ridges, k),
+        Nystrom(matrix, rank).solve,
+        tolerance=tolerance,
+        start=None if start is None else np.concatenate(list(start), axis=1),
+        progress=progress,
+    )
     x = np.stack(np.split(found.x, len(ridges), axis=1))
     return Solved(x, found.residuals.reshape(len(ridges), k), found.iterations, "cg", None)
 
@@ -117,6 +127,7 @@ def _by_factors(
     folder: str | Path | None,
     progress: Progress,
 ) -> Solved:
+    """One factor for each ridge, and conjugate gradients that it preconditions."""
     if solver == "dense":
         matrix = DenseMatrix(matrix.to_array(), matrix.side)
     xs, residuals, iterations, log_dets = [], [], 0, []
@@ -143,6 +154,7 @@ def _by_factors(
 
 
 def check(matrix: SymmetricMatrix, b: np.ndarray, ridges: np.ndarray, solver: str, folder: object) -> None:
+    """Raise unless right-hand sides, ridges and solver go with the matrix."""
     if b.ndim != 2 or len(b) != matrix.n:
         raise ValueError(f"expected right-hand sides ({matrix.n}, k), got shape {b.shape}.")
     if ridges.ndim != 1 or not len(ridges) or not np.isfinite(ridges).all() or (ridges < 0).any():

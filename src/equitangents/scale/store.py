@@ -136,6 +136,12 @@ def versions() -> dict[str, str]:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a store says it is.
+
+    Raises:
+        FileNotFoundError: there is no manifest.
+        ValueError: it cannot be read, or has another format.
+    """
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -182,4 +188,5 @@ def opened(folder: str, digest: str) -> GramStore:
 
 
 def manifest_digest(manifest: dict[str, Any]) -> str:
+    """The sha256 of a manifest, whatever the order of its entries."""
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

@@ -9,23 +9,26 @@ from typing import Any
 import numpy as np
 
 from ..data import Dataset, load, one_hot_centred, split, standardise
+from ..data.arrays import moments
 from ..files import explained, whole_file
 from ..nets.text import parse_net, read_net
 from ..scale import GramSpec, GramStore, Leading, SymmetricMatrix, compute_gram, solve
 from ..scale.compute import Progress
 from ..scale.predict import predict
 from ..scale.solve import Solver
+from .fitted import save_fit, timed
 
 RELU = ", ".join(["Dense(1, sigma_w=1.4142135623730951), Relu()"] * 3)
 NET = f"Serial(Flatten(), {RELU}, Dense(1))"
 RIDGES = (1e-3, 1e-2, 1e-1)
 CHOOSE_FROM = 20_000  # inputs; as the variance of noise on the labels, the ridge does not grow with their number
 CHOICES = ("held-out", "likelihood")
+EXAMPLES = ("y_train", "x_test", "y_test", "classes", "mean", "std")
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What `fit` found; in the store's folder as fit.json and, with the coefficients, model.npz.
+    """What `fit` found; kept as fit.json and, with the coefficients, model.npz.
 
     Attributes:
         kernel: "ntk" or "nngp".
@@ -94,6 +97,7 @@ def make_gram(
     first, second = sides(dataset, limit, test, seed)
     first = np.random.default_rng(seed).permutation(first)
     x_train, x_test = (np.ascontiguousarray(dataset.x[i], np.float32) for i in (first, second))
+    mean, std = moments(x_train)
     x_train, x_test = standardise(x_train, x_test)
     if average and x_train.ndim != 4:
         raise ValueError(f"--average: expected images, got vectors of shape {x_train.shape}.")
@@ -102,8 +106,15 @@ def make_gram(
     path = store.folder / "examples.npz"
     if not path.is_file():
         with whole_file(path) as file:
-            y_train, y_test = dataset.y[first], dataset.y[second]
-            np.savez(file, y_train=y_train, x_test=x_test, y_test=y_test, classes=np.array(dataset.classes))
+            np.savez(
+                file,
+                y_train=dataset.y[first],
+                x_test=x_test,
+                y_test=dataset.y[second],
+                classes=np.array(dataset.classes),
+                mean=mean,
+                std=std,
+            )
     del dataset, x_train, x_test
     compute_gram(store, spec, workers=workers, scheduler=scheduler, progress=progress)
     return store
@@ -125,6 +136,7 @@ def sides(dataset: Dataset, limit: int | None, test: int | None, seed: int) -> t
 def fit_gram(
     folder: str | Path,
     *,
+    out: str | Path | None = None,
     ridges: tuple[float, ...] = RIDGES,
     kernel: str | None = None,
     choose: str = "held-out",
@@ -138,6 +150,7 @@ def fit_gram(
 
     Args:
         folder: as `make_gram` made it, complete.
+        out: folder for model.npz and fit.json; that of the matrix by default.
         ridges: multiples of the mean of the kernel's diagonal.
         kernel: which one; the NTK if there is one.
         choose: "held-out": the ridge with the least error on a tenth of the training inputs, 20,000 of them at
@@ -162,35 +175,54 @@ def fit_gram(
     if missing := store.missing():
         raise RuntimeError(f"{folder}: expected a whole matrix, got one without {len(missing)} of its tiles; give the "
                            "command `equitangents kernel` that made it again, it continues.")  # fmt: skip
-    y, classes = examples["y_train"], len(examples["classes"])
-    targets, unit = one_hot_centred(y, classes), float(matrix.diagonal().astype(np.float64).mean())
+    out = store.folder if out is None else Path(out)
+    with explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+    targets = one_hot_centred(examples["y_train"], len(examples["classes"]))
+    unit = float(matrix.diagonal().astype(np.float64).mean())
     options: dict[str, Any] = {"solver": solver, "tolerance": tolerance, "memory": memory, "folder": store.folder}
-    scores: tuple[float, ...] = ()
-    best = 0
-    if len(ridges) > 1 and choose == "held-out":
-        part = Leading(matrix, min(matrix.n, CHOOSE_FROM))
-        scores = held_out(part, targets[: part.n], y[: part.n], unit, ridges, options, progress)
-        best = int(np.argmax(scores))
-    elif len(ridges) > 1:
-        scores = likelihoods(matrix, targets, unit, ridges, options, progress)
-        best = int(np.argmax(scores))
-    found = solve(matrix, targets, [ridges[best] * unit], **options, progress=timed("solve", progress))
+    scores = scores_of_ridges(matrix, targets, examples["y_train"], unit, ridges, choose, options, progress)
+    ridge = ridges[int(np.argmax(scores))] if scores else ridges[0]
+    found = solve(matrix, targets, [ridge * unit], **options, progress=timed("solve", progress))
+    about = {name: examples[name] for name in ("classes", "mean", "std")}
+    save_fit(out, store, kernel=matrix.name, coefficients=found.x[0], ridge=ridge * unit, **about)
     spec = GramSpec(parse_net(store.manifest["net"]), store.kernels, store.manifest["average"])
-    with whole_file(store.folder / "model.npz") as file:
-        np.savez(
-            file, coefficients=found.x[0], ridge=ridges[best] * unit, kernel=matrix.name, classes=examples["classes"]
-        )
-    scored = predict(
-        store, spec, matrix.name, found.x[0], examples["x_test"], workers=workers, progress=timed("predict", progress)
-    )
-    accuracy = float(np.mean(np.argmax(scored, axis=1) == examples["y_test"]))
+    tick = timed("predict", progress)
+    scored = predict(store, spec, matrix.name, found.x[0], examples["x_test"], workers=workers, progress=tick)
     fit = Fit(
-        matrix.name, matrix.n, tuple(ridges), scores, ridges[best], found.solver, found.iterations,
-        float(found.residuals.max()), accuracy, time.monotonic() - begin,
-    )  # fmt: skip
-    with whole_file(store.folder / "fit.json") as file:
+        kernel=matrix.name,
+        n=matrix.n,
+        ridges=tuple(ridges),
+        scores=scores,
+        ridge=ridge,
+        solver=found.solver,
+        iterations=found.iterations,
+        residual=float(found.residuals.max()),
+        accuracy=float(np.mean(np.argmax(scored, axis=1) == examples["y_test"])),
+        seconds=time.monotonic() - begin,
+    )
+    with whole_file(out / "fit.json") as file:
         file.write(json.dumps(vars(fit), indent=1).encode())
     return fit
+
+
+def scores_of_ridges(
+    matrix: SymmetricMatrix,
+    targets: np.ndarray,
+    y: np.ndarray,
+    unit: float,
+    ridges: tuple[float, ...],
+    choose: str,
+    options: dict[str, Any],
+    progress: Progress,
+) -> tuple[float, ...]:
+    """By which the largest is chosen; none where there is no choice."""
+    if len(ridges) == 1:
+        return ()
+    if choose == "likelihood":
+        return likelihoods(matrix, targets, unit, ridges, options, progress)
+    part = Leading(matrix, min(matrix.n, CHOOSE_FROM))
+    return held_out(part, targets[: part.n], y[: part.n], unit, ridges, options, progress)
 
 
 def held_out(
@@ -240,24 +272,13 @@ def likelihoods(
 
 
 def read_examples(store: GramStore) -> dict[str, np.ndarray]:
-    """Labels and test inputs of a store that `make_gram` made."""
+    """Labels, test inputs and the two numbers that standardised them, of a store that `make_gram` made."""
     path = store.folder / "examples.npz"
     try:
         with explained(path), open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in ("y_train", "x_test", "y_test", "classes")}
+            return {name: archive[name] for name in EXAMPLES}
     except Exception as error:  # a damaged file raises many kinds
         raise ValueError(
             f"{path}: expected labels and test inputs, got none that can be read ({error}); give the command "
             "`equitangents kernel` that made the matrix again, after removing that file."
         ) from None
-
-
-def timed(what: str, progress: Progress) -> Any:
-    """A progress without times as one with the time that is left."""
-    begin = time.monotonic()
-
-    def tick(_: str, done: int, total: int) -> None:
-        left = (time.monotonic() - begin) * (total - done) / done if done else float("nan")
-        progress(what, done, total, left)
-
-    return tick

@@ -10,7 +10,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,24 @@ FIELDS = {
     "kind": str, "arm": str, "group": str, "data": str, "n_train": int, "classes": list, "shape": list,
     "channels": int, "resize": int, "size": int, "mean": float, "std": float, "average": bool, "imposed": float,
 }  # fmt: skip
+
+
+@runtime_checkable
+class Inputs(Protocol):
+    """What raw inputs become before a model sees them; the attributes are those of `Model`."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def resize(self) -> int: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def mean(self) -> float: ...
+    @property
+    def std(self) -> float: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +118,10 @@ def load_model(folder: str | Path) -> Model:
     """
     folder = Path(folder)
     if not (folder / "meta.json").is_file():
-        raise ValueError(f"{folder}: expected a model with meta.json, got none; finish `equitangents study` first.")
+        raise ValueError(
+            f"{folder}: expected a model with meta.json, got none; finish `equitangents study` or "
+            "`equitangents fit` first."
+        )
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         net = (folder / "net.txt").read_text(encoding="utf-8").strip()
@@ -136,7 +157,7 @@ def predict(model: Model, x: np.ndarray) -> Prediction:
     return Prediction(scores.argmax(axis=1), scores)
 
 
-def prepare(model: Model, x: np.ndarray) -> np.ndarray:
+def prepare(model: Inputs, x: np.ndarray) -> np.ndarray:
     """Inputs reduced and standardised as those that the model was trained on."""
     from ..data import resize_images
 
@@ -337,7 +358,7 @@ def _constants(problem: Any, size: int) -> tuple[float, float]:
     return -zero / (one - zero), 1 / (one - zero)
 
 
-def read_inputs(path: str | Path, model: Model) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
+def read_inputs(path: str | Path, model: Inputs) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
     """New inputs, their labels as class names if they have any, and a name for each.
 
     Reads all that `data.load` reads, and also inputs without labels: a folder of images, or an npz file with x alone.
@@ -354,7 +375,7 @@ def read_inputs(path: str | Path, model: Model) -> tuple[np.ndarray, np.ndarray 
         files = sorted(entry for entry in where.iterdir() if entry.suffix.lower() in SUFFIXES)
         if not files:
             raise ValueError(f"{str(where)!r}: expected png or jpg images or class folders, got none; add some.")
-        x = _read_all(files, model.resize or model.shape[0], channels)
+        x = _read_all(files, model.resize or model.size or None, channels)
         return x, None, [file.name for file in files]
     if where.suffix == ".npz" and where.is_file() and (bare := _bare(where)) is not None:
         return bare, None, [str(i) for i in range(len(bare))]

@@ -1,0 +1,3 @@
+"""The command line: parses, calls `studies`, prints; no mathematics."""
+
+from .app import main as main
