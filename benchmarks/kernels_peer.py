@@ -1,9 +1,9 @@
 """NNGP and NTK, ours against neural-tangents', in turns: `python -m benchmarks.kernels_peer --peer PYTHON`.
 
 PYTHON has neural-tangents 0.6.5 on JAX 0.4.25. Both sides get the same float32 inputs. Each row: processor seconds,
-their ratio pair by pair, seconds on the clock, megabytes beyond inputs and result, and our processor seconds over the floor,
-which is made of three rates measured first: half of the matrix product of the inputs, one root and one polynomial
-for each entry, layer and pair once, and two matrices written.
+their ratio pair by pair, seconds on the clock, megabytes beyond inputs and result, and our processor seconds over the
+floor, which is made of three rates measured first: half of the matrix product of the inputs, one root and one
+polynomial for each entry, layer and pair once, and two matrices written.
 """
 
 import argparse
