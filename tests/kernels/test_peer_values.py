@@ -35,7 +35,8 @@ def ours(net):
         )
         return nets.Serial(positions, layer) if kind == "sum to values" else layer
     if name == "Resize":
-        return nets.resize(*rest)
+        sites, new, method = rest
+        return nets.resize(tuple(sites), tuple(new), method)
     if name == "Graph":
         return nets.SiteMap(*rest)
     if name in ("Dense", "Conv", "ConvTranspose", "ConvLocal"):

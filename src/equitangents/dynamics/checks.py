@@ -68,6 +68,9 @@ def check_finite(name: str, value: Any) -> None:
     numbers = concrete(value)
     if numbers is None or not np.issubdtype(numbers.dtype, np.inexact):
         return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(numbers.sum()):  # twice as fast as looking at each
+            return
     bad = numbers.size - int(np.isfinite(numbers).sum())
     if bad:
         raise ValueError(f"expected {name} to be finite; got {bad} NaN or infinite entries. Clean them first.")
@@ -124,13 +127,19 @@ def check_gram(name: str, gram: Any) -> Array:
     check_finite(f"the training {name}", gram)
     numbers = concrete(gram)
     if numbers is not None:
-        gap, scale = np.abs(numbers - numbers.T).max(), np.abs(numbers).max()
+        gap, scale = _asymmetry(numbers), np.abs(numbers).max()
         if gap > np.sqrt(np.finfo(numbers.dtype).eps) * scale:
             raise ValueError(
                 f"expected a symmetric training {name}; got entries that differ from their mirror image by {gap:.3g}. "
                 "Check that the kernel is symmetric, or average it with its transpose."
             )
     return gram
+
+
+def _asymmetry(matrix: np.ndarray, rows: int = 256) -> float:
+    """The largest difference from the mirror image, by blocks that stay in cache."""
+    starts = range(0, len(matrix), rows)
+    return max(float(np.abs(matrix[i : i + rows, i:] - matrix[i:, i : i + rows].T).max()) for i in starts)
 
 
 def check_spectrum(eigenvalues: Array) -> None:

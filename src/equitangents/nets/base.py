@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import functools
 import math
 from typing import Any
 
@@ -61,6 +62,13 @@ def output_shape(layer: AbstractLayer, shape: Shape) -> Shape:
     >>> output_shape(Serial(Conv(16, (3, 3)), Flatten(), Dense(10)), (8, 8, 1))
     (10,)
     """
+    try:
+        return _known_shape(layer, tuple(shape))
+    except TypeError:  # it holds arrays; or what is wrong is said again
+        return _found_shape(layer, shape)
+
+
+def _found_shape(layer: AbstractLayer, shape: Shape) -> Shape:
     shapes: list[Shape] = []
 
     def draw(key: PRNGKeyArray) -> Params:
@@ -70,6 +78,9 @@ def output_shape(layer: AbstractLayer, shape: Shape) -> Shape:
 
     jax.eval_shape(draw, jax.random.key(0))
     return shapes[0]
+
+
+_known_shape = functools.lru_cache(maxsize=1024)(_found_shape)
 
 
 def is_known(number: Any) -> bool:
