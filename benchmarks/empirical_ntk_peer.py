@@ -7,15 +7,16 @@ the clock, and their ratio; then the floor, the operations of the formula at the
 
 import argparse
 import itertools
-import json
 import os
-import resource
-import subprocess
 import sys
-import time
+import tempfile
 import types
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent / "peer"))
+import pairs
 
 OUTPUTS, WIDTHS, CHANNELS = 10, (512, 512), (32, 32, 32)
 NETS = {"mlp": (784,), "cnn": (16, 16, 3)}
@@ -76,40 +77,6 @@ def theirs(name, outputs, n, setting):
     return lambda: kernel(x, None, params)
 
 
-def serve(who, name, outputs, n, setting):
-    """Compile, then one line for each line read: seconds, processor seconds, peak megabytes above the import."""
-    import jax
-
-    jax.numpy.zeros(1).block_until_ready()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    call = {"ours": ours, "theirs": theirs}[who](name, outputs, int(n), setting)
-    value = np.asarray(call())
-    np.save(sys.stdin.readline().strip(), value)
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        wall, cpu = time.perf_counter(), time.process_time()
-        call().block_until_ready()
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        held = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) / 1024
-        print(json.dumps([wall, cpu, held]), flush=True)
-
-
-def start(python, scratch, *arguments):
-    command = [python, __file__, "--serve", *map(str, arguments)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    ask(process, scratch)
-    return process
-
-
-def ask(process, line=""):
-    process.stdin.write(f"{line}\n")
-    process.stdin.flush()
-    while answer := process.stdout.readline():
-        if answer.startswith(("ready", "[")):
-            return answer
-    raise RuntimeError("the process ended; its error is above.")
-
-
 def floor(name, outputs, n):
     """Operations: forward, backward for each output, weight gradients on sites, products of half of the pairs."""
     _, weights = drawn(name, 1)
@@ -127,85 +94,60 @@ def floor(name, outputs, n):
     return total
 
 
-def rate():
-    """Operations a processor second in a matrix product, the best of five."""
-    import jax
-    import jax.numpy as jnp
-
-    a, product = jnp.ones((2048, 2048)), jax.jit(lambda a: a @ a)
-    product(a).block_until_ready()
-    seconds = []
-    for _ in range(5):
-        cpu = time.process_time()
-        product(a).block_until_ready()
-        seconds.append(time.process_time() - cpu)
-    return 2 * 2048**3 / min(seconds)
-
-
-def compare(peer, scratch, name, outputs, n, setting, pairs):
-    files = [f"{scratch}/{who}.npy" for who in ("ours", "theirs")]
-    processes = [
-        start(python, file, who, name, outputs, n, setting)
-        for who, python, file in zip(("ours", "theirs"), (sys.executable, peer), files, strict=True)
-    ]
-    rows = [[json.loads(ask(process)) for process in processes] for _ in range(pairs)]
-    for process in processes:
-        process.stdin.close()
-        process.wait()
-    a, b = (np.load(file) for file in files)
-    print(f"{name}, {outputs}, n={n}, peer's setting: {setting}; largest relative difference", end=" ")
-    print(f"{np.abs(a - b).max() / np.abs(b).max():.1e}")
-    for mine, other in rows:
-        print(
-            f"  cpu {mine[1]:.4f} / {other[1]:.4f} s, wall {mine[0]:.4f} / {other[0]:.4f} s: {other[1] / mine[1]:.2f}"
-        )
-    best = min(mine[1] for mine, _ in rows)
-    median = np.median([other[1] / mine[1] for mine, other in rows])
-    print(f"  median ratio {median:.2f}; peak {rows[-1][0][2]:.0f} / {rows[-1][1][2]:.0f} MB", end="; ")
-    print(f"{best * rate() / floor(name, outputs, n):.1f} times the floor", flush=True)
-
-
 def search(peer, scratch, name, outputs, n):
-    """One run of each of the peer's implementations over batches: which is the best."""
+    """Each of the peer's implementations over batches: which is the best."""
     for implementation in ("1", "2", "3"):
         print(f"{name}, {outputs}, n={n}, peer's implementation {implementation}, vmap_axes=0:", end=" ", flush=True)
         try:
-            process = start(peer, f"{scratch}/any.npy", "theirs", name, outputs, n, f"{implementation},0")
+            arguments = (name, outputs, n, f"{implementation},0")
+            side = pairs.Side(peer, __file__, "theirs", f"{scratch}/any.npz", arguments)
         except RuntimeError as error:  # out of memory, mostly
             print(error, flush=True)
             continue
-        print(f"cpu {min(json.loads(ask(process))[1] for _ in range(3)):.4f} s", flush=True)
-        process.stdin.close()
-        process.wait()
+        print(f"cpu {min(side.once()['cpu'] for _ in range(3)):.4f} s", flush=True)
+        side.end()
+
+
+def cases(default):
+    """(label, arguments) of the rows; with its default arguments the peer has no memory for 100 images."""
+    for name in NETS:
+        for outputs in ("trace", "full"):
+            n = 20 if default and name == "cnn" else 100
+            setting = "default" if default else ",".join(BEST[name])
+            wanted = 300 if default else 1.5
+            yield f"empirical {name}, {outputs}, {setting} ({wanted})", (name, outputs, n, setting)
+
+
+def table(peer, scratch, count):
+    """All rows: against the best setting, then against the default one, which takes long and is called once."""
+    rate = pairs.product_rate()
+    for default in (False, True):
+        for label, arguments in cases(default):
+            least = floor(*arguments[:3]) / rate
+            pairs.compare(label, __file__, peer, scratch, arguments, 1 if default else count, least)
 
 
 def main():
-    import tempfile
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer", default=os.environ.get("EQUITANGENTS_PEER"), help="Python with neural-tangents 0.6.5")
-    parser.add_argument("--nets", nargs="*", choices=NETS, default=list(NETS))
-    parser.add_argument("--outputs", nargs="*", choices=("trace", "full"), default=["trace", "full"])
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--default", action="store_true", help="against the peer's default arguments, which are slow")
     parser.add_argument("--search", action="store_true", help="only time the peer's implementations, n=100")
     options = parser.parse_args()
     if not options.peer:
         parser.error("expected --peer PYTHON or EQUITANGENTS_PEER; neural-tangents 0.6.5, JAX 0.4.25")
     with tempfile.TemporaryDirectory() as scratch:
-        for name in options.nets:
-            for outputs in options.outputs:
-                if options.search:
+        if options.search:
+            for name in NETS:
+                for outputs in ("trace", "full"):
                     search(options.peer, scratch, name, outputs, 100)
-                elif options.default:  # out of memory for the convolutional network at n=100
-                    n = 100 if name == "mlp" else 20
-                    compare(options.peer, scratch, name, outputs, n, "default", 1)
-                else:
-                    compare(options.peer, scratch, name, outputs, 100, ",".join(BEST[name]), options.pairs)
+        else:
+            print(pairs.COLUMNS)
+            table(options.peer, scratch, options.pairs)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
-        serve(*sys.argv[2:])
+        who, path, name, outputs, n, setting = sys.argv[2:]
+        pairs.serve(lambda: {"ours": ours, "theirs": theirs}[who](name, outputs, int(n), setting), path)
     else:
         main()

@@ -12,7 +12,7 @@ import numpy as np
 
 COLUMNS = (
     f"{'case':40} {'CPU s, ours / peer':>20} {'ratio (min to max)':>25} {'wall s, ours / peer':>20} "
-    f"{'MB, ours / peer':>15} floor"
+    f"{'MB, ours / peer':>15} floor {'first, CPU s':>14}"
 )
 
 
@@ -105,7 +105,7 @@ def compare(label, script, peer, scratch, arguments, pairs, floor=None):
     print(f"{label:40} {cpu:9.4f} / {peer_cpu:8.4f}", end="")
     print(f" {np.median(ratios):7.2f} ({ratios[0]:6.2f} to {ratios[-1]:6.2f})", end="")
     print(f" {wall:9.4f} / {peer_wall:8.4f} {held:7.0f} / {peer_held:5.0f} {over}", end="")
-    print(f"   first {sides[0].first:.1f} / {sides[1].first:.1f} s, differ by {gap:.0e}", flush=True)
+    print(f" {sides[0].first:6.1f} / {sides[1].first:5.1f}, differ by {gap:.0e}", flush=True)
     return float(np.median(ratios))
 
 

@@ -24,17 +24,18 @@ def tile_rows(backend: str, entries: int, n1: int, n2: int) -> tuple[int, int]:
     on_cpu = 2**16 if entries == 1 else 2**15 if entries < 2**10 else 2**18
     budget = on_cpu if backend == "cpu" else 2**24
     rows = max(1, min(256, math.isqrt(budget // max(entries, 1))))
-    return tuple(min(n, _vectors(_even(n, rows))) if rows >= 32 else _even(n, rows) for n in (n1, n2))  # type: ignore
+    return _side(n1, rows), _side(n2, rows)
+
+
+def _side(n: int, rows: int) -> int:
+    """About `rows`, such that tiles overlap little; large ones a multiple of 8, so that they fill vector registers."""
+    even = _even(n, rows)
+    return even if rows < 32 else min(n, -(-even // 8) * 8)
 
 
 def _even(n: int, rows: int) -> int:
-    """At most `rows`, such that tiles overlap little."""
+    """At most `rows`, such that few are done twice or added to fill the last batch."""
     return -(-n // -(-n // rows))
-
-
-def _vectors(rows: int) -> int:
-    """The next multiple of 8, so that the rows of a tile fill vector registers."""
-    return -(-rows // 8) * 8
 
 
 def gram(tile: Callable[..., tuple[Array, ...]], x1, x2, rows: tuple[int, int]) -> tuple[Array, ...]:

@@ -6,6 +6,17 @@ from jaxtyping import Array, PRNGKeyArray
 from .base import AbstractLayer, Params, Shape
 
 
+def _kept_shape(owner: AbstractLayer, inside: AbstractLayer, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
+    """`inside.init`, which must give the shape that came in."""
+    out, params = inside.init(key, shape)
+    if tuple(out) != tuple(shape):
+        raise ValueError(
+            f"{type(owner).__name__} expected its layers to keep the shape {tuple(shape)}, got {tuple(out)}; "
+            "adapt width, padding or strides inside, or put a layer of that width before it."
+        )
+    return shape, params
+
+
 def _check_layers(owner: AbstractLayer, layers: tuple) -> None:
     if not layers:
         raise ValueError(f"{type(owner).__name__} expected at least one layer, got none; write for example Dense(10).")
@@ -64,13 +75,7 @@ class Residual(AbstractLayer):
         )
 
     def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
-        out, params = self.layer.init(key, shape)
-        if tuple(out) != tuple(shape):
-            raise ValueError(
-                f"Residual expected its layers to keep the shape {tuple(shape)}, got {tuple(out)}; "
-                "adapt width, padding or strides inside."
-            )
-        return shape, params
+        return _kept_shape(self, self.layer, key, shape)
 
     def apply(self, params: Params, x: Array) -> Array:
         return x + self.layer.apply(params, x)

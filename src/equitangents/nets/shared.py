@@ -4,7 +4,7 @@ import equinox as eqx
 from jaxtyping import Array, PRNGKeyArray
 
 from .base import AbstractLayer, Params, Shape, check_size
-from .combinators import Serial, _check_layers
+from .combinators import Serial, _check_layers, _kept_shape
 
 
 class Shared(AbstractLayer):
@@ -35,13 +35,7 @@ class Shared(AbstractLayer):
         return f"Shared({', '.join(map(repr, self.layer.layers))}, times={self.times})"  # type: ignore[attr-defined]
 
     def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
-        out, params = self.layer.init(key, shape)
-        if tuple(out) != tuple(shape):
-            raise ValueError(
-                f"Shared expected its layers to keep the shape {tuple(shape)}, got {tuple(out)}; adapt a width, or put "
-                "a Dense or Conv of that width before it."
-            )
-        return shape, params
+        return _kept_shape(self, self.layer, key, shape)
 
     def apply(self, params: Params, x: Array) -> Array:
         for _ in range(self.times):

@@ -165,16 +165,11 @@ def fit_gram(
         ValueError: a ridge or a choice that does not exist.
     """
     begin = time.monotonic()
-    if choose not in CHOICES:
-        raise ValueError(f"--choose: expected one of {', '.join(CHOICES)}, got {choose!r}.")
-    if not ridges or min(ridges) < 0 or not np.isfinite(ridges).all():
-        raise ValueError(f"--ridge: expected numbers of at least zero, got {ridges}.")
+    check_choice(choose, ridges)
     store = GramStore(folder)
     matrix = store.matrix(kernel)
     examples = read_examples(store)
-    if missing := store.missing():
-        raise RuntimeError(f"{folder}: expected a whole matrix, got one without {len(missing)} of its tiles; give the "
-                           "command `equitangents kernel` that made it again, it continues.")  # fmt: skip
+    check_whole(store)
     out = store.folder if out is None else Path(out)
     with explained(out):
         out.mkdir(parents=True, exist_ok=True)
@@ -204,6 +199,23 @@ def fit_gram(
     with whole_file(out / "fit.json") as file:
         file.write(json.dumps(vars(fit), indent=1).encode())
     return fit
+
+
+def check_choice(choose: str, ridges: tuple[float, ...]) -> None:
+    """Raise unless ridges can be compared in this way."""
+    if choose not in CHOICES:
+        raise ValueError(f"--choose: expected one of {', '.join(CHOICES)}, got {choose!r}.")
+    if not ridges or min(ridges) < 0 or not np.isfinite(ridges).all():
+        raise ValueError(f"--ridge: expected numbers of at least zero, got {ridges}.")
+
+
+def check_whole(store: GramStore) -> None:
+    """Raise if tiles are missing."""
+    if missing := store.missing():
+        raise RuntimeError(
+            f"{store.folder}: expected a whole matrix, got one without {len(missing)} of its tiles; give the command "
+            "`equitangents kernel` that made it again, it continues."
+        )
 
 
 def scores_of_ridges(
