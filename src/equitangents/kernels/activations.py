@@ -1,5 +1,6 @@
 """Nonlinearities at infinite width: `propagate` through the open function `dual`."""
 
+import contextlib
 import functools
 from typing import Literal, NamedTuple
 
@@ -113,8 +114,9 @@ def estimated_error(layer: AbstractActivation, variance: float, x64: bool) -> fl
     def slope(z: Array) -> Array:
         return jax.jvp(layer.phi, (z,), (jnp.ones_like(z),))[1]
 
-    with jax.ensure_compile_time_eval():
-        plan = series_plan(layer, x64)
+    plan = series_plan(layer, x64)
+    traced = isinstance(jnp.zeros(()), jax.core.Tracer)  # JAX 0.6 leaks tracers where this is asked for in vain
+    with jax.ensure_compile_time_eval() if traced else contextlib.nullcontext():
         if plan is None:
             return quadrature_error(lambda z: layer.phi(z), kinks=layer.kinks, variance=variance)
         return float(series_tails(slope, variance, [plan.terms])[0])

@@ -74,7 +74,7 @@ def _pair(k: Kernel, a: Array, b: Array, sites: tuple[int, ...]) -> tuple[Array,
     v11, v22, own = (at_sites(v, k.sites) for v in (k.k11, k.k22, k.d))  # type: ignore[arg-type]
     size = jnp.abs(a)
     far = jnp.sum(size, axis=1) * (size @ half_distance(v11, v22, own))
-    none = jnp.finfo(far.dtype).max ** 0.5
+    none = float(jnp.finfo(far.dtype).max) ** 0.5
     far = jnp.where(jnp.all(a == b, axis=1), far, none)
     bound = jnp.where(jnp.eye(sites[0], dtype=bool), far[:, None], none)
     return k12, jnp.minimum(d, defect_from_distance(s11, s22, bound)), ntk

@@ -169,8 +169,9 @@ def _(primals, tangents):
         across = jnp.matmul(u1, du2.T, precision=lax.Precision.HIGHEST)
         return own - across - jnp.matmul(du1, u2.T, precision=lax.Precision.HIGHEST)
 
+    @jax.checkpoint  # the differences of all pairs are not kept for a backward pass
     def differences(u1: Array, u2: Array, du1: Array, du2: Array) -> Array:
-        return lax.map(lambda row: jnp.sum((row[0][None] - u2) * (row[1][None] - du2), axis=-1), (u1, du1))
+        return jnp.sum((u1[:, None] - u2[None]) * (du1[:, None] - du2[None]), axis=-1)
 
     near = jnp.any((d > 0) & (d < NEAR))
     tangent = lax.cond(near, differences, products, u1, u2, du1, du2)

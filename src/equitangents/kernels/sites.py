@@ -44,7 +44,7 @@ def _(layer: SiteMap, k: Kernel) -> Kernel:
         own = jnp.diagonal(apart.reshape(math.prod(k.sites), -1)).reshape(k.sites)
         sums = jnp.sum(size, axis=1).reshape(-1, *(1,) * (axes - layer.axis - 1))
         bound = (map_axis(size, own, layer.axis) * jnp.broadcast_to(sums, sites)).reshape(-1, 1)
-        none = jnp.finfo(apart.dtype).max ** 0.5
+        none = float(jnp.finfo(apart.dtype).max) ** 0.5
         return jnp.where(jnp.eye(math.prod(sites), dtype=bool), bound, none).reshape(*sites, *sites)
 
     return independent_average(k, mapped, together, sites)
