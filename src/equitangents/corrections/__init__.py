@@ -1,10 +1,15 @@
 """What 1/width adds to an infinitely wide network: generated recursions of finite-width tensors, their diagrams."""
 
+from .compile import Hyper as Hyper
+from .compile import compiled as compiled
+from .expectations import expectations as expectations
 from .forest import Forest as Forest
 from .forest import graft as graft
 from .forest import pairings as pairings
 from .generate import merged as merged
 from .generate import recursion as recursion
+from .means import estimated_errors as estimated_errors
+from .means import gaussian_means as gaussian_means
 from .show import latex as latex
 from .show import text as text
 from .show import to_sympy as to_sympy
