@@ -35,8 +35,8 @@ def expectations(layer: AbstractActivation, patterns: tuple[Request, ...], k: Ar
     """
     if layer.kinks:
         raise NotImplementedError(
-            f"{type(layer).__name__} has a kink at {', '.join(f'{c:g}' for c in layer.kinks)}, where derivatives up to the "
-            "fifth are asked for; take a smooth nonlinearity such as Softplus or Gelu, or one of Relu, LeakyRelu, "
+            f"{type(layer).__name__} has a kink at {', '.join(f'{c:g}' for c in layer.kinks)}, but derivatives up to "
+            "the fifth are asked for; take a smooth nonlinearity such as Softplus or Gelu, or one of Relu, LeakyRelu, "
             "AbRelu and Abs, or register a closed form with @expectations.register."
         )
     return by_quadrature(layer, patterns, k, nodes)

@@ -1,6 +1,6 @@
 r"""Gaussian means of products of derivatives of a smooth nonlinearity, on a grid in as many dimensions as samples.
 
-With $z = L u$, L lower triangular and $L L^T = K$ (which may be singular), the sum over the last variable is done first,
+With $z = L u$, L lower triangular and $L L^T = K$ (which may be singular), the last variable is summed over first,
 $E[A(u_{<s}) f(z_s)] = E[A\, E_s f]$, for each f once. Nodes are those of the trapezoidal rule: at variance 10 it is far
 better than Gauss-Hermite (`equitangents.numerics`). All is summed as deviations from the values at z = 0, so that
 covariances keep their digits where K is tiny.
@@ -52,7 +52,8 @@ def _layout(patterns: tuple[Request, ...]) -> _Layout:
     orders = tuple(max(o for f in functions[i] for o in (0, *f)) for i in range(size))
     width = max(1, max(len(f) for each in functions for f in each))
     factors = tuple(np.array([[*f, *(orders[i] + 1,) * (width - len(f))] for f in functions[i]]) for i in range(size))
-    last = [(x, y) if () not in (functions[-1][x], functions[-1][y]) else None for x, y in zip(of_x[-1], of_y[-1])]
+    both = (of_x[-1], of_y[-1])
+    last = [(x, y) if () not in (functions[-1][x], functions[-1][y]) else None for x, y in zip(*both, strict=True)]
     pairs = sorted({pair for pair in last if pair is not None})
     of_pair = np.array([len(pairs) if pair is None else pairs.index(pair) for pair in last])
     return _Layout(orders, factors, of_x, of_y, np.array(pairs, int).reshape(-1, 2), of_pair)

@@ -1,7 +1,8 @@
-r"""What is asked of a Gaussian vector: means $\langle X \rangle$ and covariances $\langle XY \rangle - \langle X \rangle\langle Y \rangle$ of products of derivatives.
+r"""What is asked of a Gaussian vector: $\langle X \rangle$ or $\langle XY \rangle - \langle X \rangle\langle Y \rangle$.
 
-A `Request` is a pair of blobs (X, Y), each a sorted tuple of (sample, order) for the factors $\sigma^{(order)}(z_{sample})$;
-an empty Y asks for the mean of X. Covariances are asked for as such: for tiny K both terms agree in most digits.
+X and Y are products of derivatives of the nonlinearity. A `Request` is a pair of blobs (X, Y), each a sorted tuple of
+(sample, order) for the factors $\sigma^{(order)}(z_{sample})$; an empty Y asks for the mean of X. Covariances are asked
+for as such: for tiny K both terms agree in most digits.
 """
 
 import functools
