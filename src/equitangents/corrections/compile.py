@@ -17,12 +17,12 @@ from jax.typing import ArrayLike
 from jaxtyping import Array
 
 from ..nets import AbstractActivation
-from .expectations import DEFAULT_NODES, Nodes
 from .factors import Summand, summands
 from .generate import merged, recursion
 from .index import Orbits, orbits
 from .means import evaluate
 from .request import Plan, Request, plan
+from .rules import Rules
 from .tensors import tensor
 
 
@@ -79,11 +79,11 @@ class Program:
         wanted = self.orbits if names is None else names
         return {name: state[..., self.offsets[name] + self.orbits[name].of] for name in wanted}
 
-    def step(self, layer: AbstractActivation, state: Array, hyper: Hyper, nodes: Nodes = DEFAULT_NODES) -> Array:
+    def step(self, layer: AbstractActivation, state: Array, hyper: Hyper, rules: Rules) -> Array:
         """The vector of components one layer later."""
         one = jnp.ones(1, state.dtype)
         covariance = self.unpack(state, ("K",))["K"]
-        means = jnp.concatenate([evaluate(layer, self.plan, covariance, nodes), one])
+        means = jnp.concatenate([evaluate(layer, self.plan, covariance, rules), one])
         components = jnp.concatenate([state, one])
         numbers = (jnp.asarray(number, state.dtype) for number in (hyper.c_w, hyper.lambda_w, hyper.ratio))
         terms = jnp.asarray(self.coefficients, state.dtype)

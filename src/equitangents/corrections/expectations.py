@@ -7,15 +7,11 @@ from jaxtyping import Array
 from ..nets import AbstractActivation
 from .grid import grid_means
 from .request import Request
-
-Nodes = tuple[int, int]
-"""Nodes in each dimension: for means over 1 or 2 samples, and for those over more."""
-
-DEFAULT_NODES: Nodes = (100, 40)
+from .rules import Rules
 
 
 @functools.singledispatch
-def expectations(layer: AbstractActivation, patterns: tuple[Request, ...], k: Array, nodes: Nodes) -> Array:
+def expectations(layer: AbstractActivation, patterns: tuple[Request, ...], k: Array, rules: Rules) -> Array:
     r"""Values of all `patterns` for a centred Gaussian vector of covariance k.
 
     The default is quadrature for smooth nonlinearities. A closed form is registered with
@@ -25,7 +21,7 @@ def expectations(layer: AbstractActivation, patterns: tuple[Request, ...], k: Ar
         layer: the nonlinearity.
         patterns: requests over the samples 0, ..., s - 1, each with all of them.
         k: (s, s), positive semidefinite, singular or not.
-        nodes: of the quadrature; closed forms ignore it.
+        rules: of the quadrature; closed forms ignore them.
 
     Returns:
         (number of patterns,).
@@ -39,13 +35,13 @@ def expectations(layer: AbstractActivation, patterns: tuple[Request, ...], k: Ar
             "the fifth are asked for; take a smooth nonlinearity such as Softplus or Gelu, or one of Relu, LeakyRelu, "
             "AbRelu and Abs, or register a closed form with @expectations.register."
         )
-    return by_quadrature(layer, patterns, k, nodes)
+    return by_quadrature(layer, patterns, k, rules)
 
 
-def by_quadrature(layer: AbstractActivation, patterns: tuple[Request, ...], k: Array, nodes: Nodes) -> Array:
+def by_quadrature(layer: AbstractActivation, patterns: tuple[Request, ...], k: Array, rules: Rules) -> Array:
     """The same for any smooth nonlinearity."""
 
     def phi(z: Array) -> Array:  # a method would be hashed
         return layer.phi(z)
 
-    return grid_means(phi, patterns, nodes[k.shape[0] > 2], k)
+    return grid_means(phi, patterns, rules[k.shape[0] > 2], k)

@@ -1,9 +1,9 @@
 r"""Gaussian means of products of derivatives of a smooth nonlinearity, on a grid in as many dimensions as samples.
 
 With $z = L u$, L lower triangular and $L L^T = K$ (which may be singular), the last variable is summed over first,
-$E[A(u_{<s}) f(z_s)] = E[A\, E_s f]$, for each f once. Nodes are those of the trapezoidal rule: at variance 10 it is far
-better than Gauss-Hermite (`equitangents.numerics`). All is summed as deviations from the values at z = 0, so that
-covariances keep their digits where K is tiny.
+$E[A(u_{<s}) f(z_s)] = E[A\, E_s f]$, for each f once. Nodes are those of the trapezoidal rule: at variance 10 it
+is far better than Gauss-Hermite (`equitangents.numerics`). All is summed as deviations from the values at z = 0:
+covariances then keep their digits where K is tiny.
 """
 
 import functools
@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from ..numerics import derivatives, safe_divide, safe_sqrt, trapezoidal
+from ..numerics import derivatives, safe_divide, safe_sqrt
 from .request import Request, samples_of, tangent
 
 Function = Callable[[Array], Array]
@@ -72,46 +72,50 @@ def factor(k: Array) -> list[list[Array]]:
     return rows
 
 
-def grid_means(phi: Function, patterns: tuple[Request, ...], nodes: int, k: Array) -> Array:
+Rule = tuple[Array, Array]
+"""Nodes and weights, (n,) each, for a standard normal variable."""
+
+
+def grid_means(phi: Function, patterns: tuple[Request, ...], rule: Rule, k: Array) -> Array:
     """Values of `patterns` for a centred Gaussian vector of covariance k, each pattern with all its samples.
 
     Args:
         phi: the nonlinearity, elementwise, smooth.
         patterns: requests over the samples 0, ..., s - 1.
-        nodes: of the trapezoidal rule, in each dimension.
+        rule: for each dimension.
         k: (s, s), positive semidefinite.
 
     Returns:
         (number of patterns,). Derivatives with respect to k are again such means, finite where k is singular.
     """
-    return _grid_means(phi, patterns, nodes, k)
+    return _grid_means(phi, patterns, rule, k)
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
-def _grid_means(phi: Function, patterns: tuple[Request, ...], nodes: int, k: Array) -> Array:
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _grid_means(phi: Function, patterns: tuple[Request, ...], rule: Rule, k: Array) -> Array:
     layout = _layout(patterns)
-    rule = tuple(jnp.asarray(a, k.dtype) for a in trapezoidal(nodes))
+    zeros = _at_zero(phi, layout, k.dtype)
     rows = factor(k)
     if len(rows) < 3:
-        first, second, mixed = _sums(phi, layout, rows, rule, ())
+        first, second, mixed = _sums(phi, layout, rows, zeros, rule, ())
     else:  # one value of the first variable at a time bounds the memory
 
         def step(total: Array, node: tuple[Array, Array]) -> tuple[Array, None]:
-            return total + node[1] * _sums(phi, layout, rows, rule, (node[0],)), None
+            return total + node[1] * _sums(phi, layout, rows, zeros, rule, (node[0],)), None
 
         first, second, mixed = lax.scan(step, jnp.zeros((3, len(patterns)), k.dtype), rule)[0]
-    at_zero = _product(_at_zero(phi, layout, i, k)[layout.of_x[i]] for i in range(len(rows)))
+    at_zero = _product(zero[of] for zero, of in zip(zeros, layout.of_x, strict=True))
     is_mean = jnp.asarray(np.array([not y for _, y in patterns]))
     return jnp.where(is_mean, at_zero + first, mixed - first * second)
 
 
 @_grid_means.defjvp
-def _(phi, patterns, nodes, primals, tangents):
-    (k,), (dk,) = primals, tangents
+def _(phi, patterns, primals, tangents):
+    (rule, k), (_, dk) = primals, tangents
     raised, entries, coefficients = tangent(patterns)
     both = patterns + tuple(request for request in raised if request not in set(patterns))
     place = {request: i for i, request in enumerate(both)}
-    values = _grid_means(phi, both, nodes, k)
+    values = _grid_means(phi, both, rule, k)
     which = np.array([place[request] for request in raised], int)
     dk = (dk + dk.T) / 2
     terms = jnp.asarray(coefficients, k.dtype) * dk[entries[:, 1], entries[:, 2]] * values[which[entries[:, 3]]]
@@ -122,17 +126,21 @@ def _product(factors: Iterable[Array]) -> Array:
     return functools.reduce(jnp.multiply, factors)
 
 
-def _functions(phi: Function, layout: _Layout, sample: int, z: Array) -> Array:
-    """(functions, *z.shape): the products of derivatives that are needed of one sample."""
-    derivative = jnp.stack([*derivatives(phi, layout.orders[sample])(z), jnp.ones_like(z)])
-    return _product(derivative[column] for column in layout.factors[sample].T)
+def _functions(layout: _Layout, sample: int, derivative: tuple[Array, ...]) -> Array:
+    """(functions, ...): the products of derivatives that are needed of one sample."""
+    needed = jnp.stack([*derivative[: layout.orders[sample] + 1], jnp.ones_like(derivative[0])])
+    return _product(needed[column] for column in layout.factors[sample].T)
 
 
-def _at_zero(phi: Function, layout: _Layout, sample: int, k: Array) -> Array:
-    return _functions(phi, layout, sample, jnp.zeros((), k.dtype))
+def _at_zero(phi: Function, layout: _Layout, dtype: jnp.dtype) -> list[Array]:
+    """Of each sample the products at z = 0, (functions,)."""
+    derivative = derivatives(phi, max(layout.orders))(jnp.zeros((), dtype))
+    return [_functions(layout, sample, derivative) for sample in range(len(layout.orders))]
 
 
-def _sums(phi: Function, layout: _Layout, rows: list[list[Array]], rule, fixed: tuple[Array, ...]) -> Array:
+def _sums(
+    phi: Function, layout: _Layout, rows: list[list[Array]], zeros: list[Array], rule: Rule, fixed: tuple[Array, ...]
+) -> Array:
     """(3, patterns): the sums of X - X(0), of Y - Y(0) and of their product, first variables held `fixed`."""
     x, w = rule
     size, free = len(rows), len(rows) - len(fixed)
@@ -141,11 +149,12 @@ def _sums(phi: Function, layout: _Layout, rows: list[list[Array]], rule, fixed: 
         return values.reshape((1,) * axis + (-1,) + (1,) * (free - 1 - axis))
 
     u = [*fixed, *(along(x, axis) for axis in range(free))]
-    functions, zeros = [], []
+    zeros = [zero.reshape(-1, *(1,) * (free - 1)) for zero in zeros]
+    functions = []
     for i, row in enumerate(rows):
         z = functools.reduce(jnp.add, [a * b for a, b in zip(row, u[: i + 1], strict=True)])
-        functions.append(_functions(phi, layout, i, z.reshape(z.shape or (1,) * free)))
-        zeros.append(_at_zero(phi, layout, i, x).reshape(-1, *(1,) * (free - 1)))
+        derivative = derivatives(phi, layout.orders[i])(z.reshape(z.shape or (1,) * free))
+        functions.append(_functions(layout, i, derivative))
     deviation = functions[-1] - zeros[-1][..., None]
     mean = deviation @ w
     one, two = layout.pairs.T

@@ -5,21 +5,26 @@ from jax import lax
 from jaxtyping import Array
 
 from ..nets import AbstractActivation
-from .expectations import DEFAULT_NODES, Nodes, expectations
+from .expectations import expectations
 from .request import Plan, plan
+from .rules import COARSER, Nodes, Rules, rules
 from .term import Blob
 
+DEFAULT = Nodes()
 
-def evaluate(layer: AbstractActivation, plan: Plan, k: Array, nodes: Nodes = DEFAULT_NODES) -> Array:
+
+def evaluate(layer: AbstractActivation, plan: Plan, k: Array, rules: Rules) -> Array:
     """Values of the planned requests, in the order in which they were given; k is (m, m)."""
     values = []
     for subsets, patterns in plan.groups:
         covariances = k[subsets[:, :, None], subsets[:, None, :]]
-        values.append(lax.map(lambda one, p=patterns: expectations(layer, p, one, nodes), covariances).reshape(-1))
+        values.append(lax.map(lambda one, p=patterns: expectations(layer, p, one, rules), covariances).reshape(-1))
     return jnp.concatenate(values)[plan.where]
 
 
-def gaussian_means(layer: AbstractActivation, blobs: tuple[Blob, ...], k: Array, nodes: Nodes = DEFAULT_NODES) -> Array:
+def gaussian_means(
+    layer: AbstractActivation, blobs: tuple[Blob, ...], k: Array, nodes: Nodes | tuple[int, int] = DEFAULT
+) -> Array:
     r"""$\langle \prod \phi^{(order)}(z_{sample}) \rangle$ for $z \sim N(0, k)$, one for each blob.
 
     Exact for polynomials, sin and cos, for pairs of samples of erf, and for kinks at 0 where it is defined; else by
@@ -30,6 +35,7 @@ def gaussian_means(layer: AbstractActivation, blobs: tuple[Blob, ...], k: Array,
         blobs: each a tuple of (sample, order), samples being rows of k and none in more than four kinds.
         k: (m, m), positive semidefinite.
         nodes: in each dimension: over at most two samples, and over more.
+        share: of these nodes that is used; the rest has weight 0.
 
     Returns:
         (number of blobs,).
@@ -41,17 +47,15 @@ def gaussian_means(layer: AbstractActivation, blobs: tuple[Blob, ...], k: Array,
     [3.0, 2.0]
     """
     requests = tuple((tuple(sorted(blob)), ()) for blob in blobs)
-    return evaluate(layer, plan(requests), k, nodes)
+    return evaluate(layer, plan(requests), k, rules(nodes, share))
 
 
 def estimated_errors(
-    layer: AbstractActivation, blobs: tuple[Blob, ...], k: Array, nodes: Nodes = DEFAULT_NODES
+    layer: AbstractActivation,
+    blobs: tuple[Blob, ...],
+    k: Array,
+    nodes: Nodes | tuple[int, int] = DEFAULT,
 ) -> Array:
     """Estimated error of each of `gaussian_means`: what two thirds of the nodes change. Zero for closed forms."""
-    fine, coarse = (gaussian_means(layer, blobs, k, n) for n in (nodes, coarser(nodes)))
+    fine, coarse = (gaussian_means(layer, blobs, k, nodes, share) for share in (1.0, COARSER))
     return jnp.abs(fine - coarse)
-
-
-def coarser(nodes: Nodes) -> Nodes:
-    """Two thirds of the nodes: the error of the finer rule is far below the difference, as both fall exponentially."""
-    return (max(2, 2 * nodes[0] // 3), max(2, 2 * nodes[1] // 3))

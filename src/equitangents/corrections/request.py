@@ -1,4 +1,4 @@
-r"""What is asked of a Gaussian vector: $\langle X \rangle$ or $\langle XY \rangle - \langle X \rangle\langle Y \rangle$.
+r"""What is asked of a Gaussian vector: means $\langle X \rangle$ and covariances $\langle X Y \rangle_c$.
 
 X and Y are products of derivatives of the nonlinearity. A `Request` is a pair of blobs (X, Y), each a sorted tuple of
 (sample, order) for the factors $\sigma^{(order)}(z_{sample})$; an empty Y asks for the mean of X. Covariances are asked

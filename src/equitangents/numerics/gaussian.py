@@ -39,17 +39,17 @@ def gauss_hermite(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     return z, w / w.sum()
 
 
-def trapezoidal(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+def trapezoidal(nodes: int, stretch: float = 1.4) -> tuple[np.ndarray, np.ndarray]:
     r"""Equally spaced nodes z and weights w, of shape (nodes,): $E f(z) \approx \sum_i w_i f(z_i)$, $z \sim N(0, 1)$.
 
-    The range $1.4 n^{1/3}$ balances what is cut off, $e^{-L^2/2}$, with aliasing, $e^{-\pi a n / L}$ for a strip of
-    half width a; see Trefethen and Weideman (2014).
+    The range L = stretch $n^{1/3}$ balances what is cut off, $e^{-L^2/2}$, with aliasing, $e^{-\pi a n / L}$ for a
+    strip of half width a, if stretch is $(2 \pi a)^{1/3}$, 1.4 for a = 1/2; see Trefethen and Weideman (2014).
 
     >>> z, w = trapezoidal(112)
     >>> round(float(w @ z**4), 6)
     3.0
     """
-    limit = 1.4 * nodes ** (1 / 3)
+    limit = stretch * nodes ** (1 / 3)
     z = np.linspace(-limit, limit, nodes)
     w = np.exp(-(z**2) / 2)
     return z, w / w.sum()
