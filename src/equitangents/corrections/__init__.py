@@ -2,6 +2,7 @@
 
 from .compile import Hyper as Hyper
 from .compile import compiled as compiled
+from .expand import expand as expand
 from .expectations import expectations as expectations
 from .forest import Forest as Forest
 from .forest import graft as graft
@@ -10,6 +11,8 @@ from .generate import merged as merged
 from .generate import recursion as recursion
 from .means import estimated_errors as estimated_errors
 from .means import gaussian_means as gaussian_means
+from .moments import Moments as Moments
+from .rules import Nodes as Nodes
 from .show import latex as latex
 from .show import text as text
 from .show import to_sympy as to_sympy
