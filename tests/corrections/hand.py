@@ -97,17 +97,19 @@ def step(t, c_w, c_b, lam, lam_b, r, phi):
     for a, b in two:
         new["K"][a, b] = c_b + c_w * E(ss(a, b))
         new["Theta"][a, b] = lam_b + E(omega(a, b))
-        new["G1"][a, b] = r * c_w * (
-            sum(t["G1"][ρ, κ] / 2 * E(d(ss(a, b), ρ, κ)) for ρ, κ in two)
-            + sum(V[ρ, κ, μ, ν] / 8 * E(d(ss(a, b), ρ, κ, μ, ν)) for ρ, κ, μ, ν in four)
+        new["G1"][a, b] = (
+            r
+            * c_w
+            * (
+                sum(t["G1"][ρ, κ] / 2 * E(d(ss(a, b), ρ, κ)) for ρ, κ in two)
+                + sum(V[ρ, κ, μ, ν] / 8 * E(d(ss(a, b), ρ, κ, μ, ν)) for ρ, κ, μ, ν in four)
+            )
         )
         new["H1"][a, b] = r * (
             c_w * p(a, b) * t["H1"][a, b]
             + sum(t["G1"][ρ, κ] / 2 * E(d(omega(a, b), ρ, κ)) for ρ, κ in two)
             + sum(V[ρ, κ, μ, ν] / 8 * E(d(omega(a, b), ρ, κ, μ, ν)) for ρ, κ, μ, ν in four)
-            + sum(
-                c_w * (D[ρ, κ, a, b] / 2 + F[ρ, a, κ, b]) * E(d(times(s(a, 1), s(b, 1)), ρ, κ)) for ρ, κ in two
-            )
+            + sum(c_w * (D[ρ, κ, a, b] / 2 + F[ρ, a, κ, b]) * E(d(times(s(a, 1), s(b, 1)), ρ, κ)) for ρ, κ in two)
         )
 
     def through_v(f, g):
@@ -126,9 +128,7 @@ def step(t, c_w, c_b, lam, lam_b, r, phi):
         new["F"][i1, i3, i2, i4] = c_w**2 * (
             th[i3, i4] * E(times(s(i1), s(i2), s(i3, 1), s(i4, 1)))
             + r
-            * sum(
-                F[ρ, i3, κ, i4] * E(d(times(s(i1), s(i3, 1)), ρ)) * E(d(times(s(i2), s(i4, 1)), κ)) for ρ, κ in two
-            )
+            * sum(F[ρ, i3, κ, i4] * E(d(times(s(i1), s(i3, 1)), ρ)) * E(d(times(s(i2), s(i4, 1)), κ)) for ρ, κ in two)
         )
         new["A"][i1, i2, i3, i4] = cov(omega(i1, i2), omega(i3, i4)) + r * (
             through_v(omega(i1, i2), omega(i3, i4))
@@ -169,10 +169,7 @@ def step(t, c_w, c_b, lam, lam_b, r, phi):
             + r
             * sum(
                 E(d(times(s(i2, 1), s(i3)), κ))
-                * (
-                    sum(F[ρ, i0, κ, i2] * E(d(u(i0, i1), ρ)) for ρ in range(2))
-                    + c_w * p(i0, i1) * Q[i0, i1, i2, κ]
-                )
+                * (sum(F[ρ, i0, κ, i2] * E(d(u(i0, i1), ρ)) for ρ in range(2)) + c_w * p(i0, i1) * Q[i0, i1, i2, κ])
                 for κ in range(2)
             )
         )

@@ -11,7 +11,6 @@ from scipy.special import erf
 from equitangents.corrections import FOUR_LEGS, expand
 from equitangents.nets import Dense, Erf, Serial, Sin
 
-
 NAMES = ("K", "Theta", "G1", "H1", *FOUR_LEGS)
 B = 1 / math.sqrt(2)
 
@@ -26,7 +25,10 @@ def erf_derivative(order, z):
 
 CASES = {
     "erf with a shift": (Erf(1.0, B, 0.3), erf_derivative),
-    "sin with a phase": (Sin(1.2, 0.8, 0.4), lambda order, z: 1.2 * 0.8**order * np.sin(0.8 * z + 0.4 + order * np.pi / 2)),
+    "sin with a phase": (
+        Sin(1.2, 0.8, 0.4),
+        lambda order, z: 1.2 * 0.8**order * np.sin(0.8 * z + 0.4 + order * np.pi / 2),
+    ),
 }
 
 
@@ -45,4 +47,6 @@ def test_generated_recursions_are_those_written_by_hand(phi, derivative):
         for name in NAMES:
             size = max(1e-300, float(np.max(np.abs(by_hand[name]))))
             found = np.asarray(record.tensors[name])
-            np.testing.assert_allclose(found, by_hand[name], rtol=0, atol=1e-12 * size, err_msg=f"{name}, {record.layer}")
+            np.testing.assert_allclose(
+                found, by_hand[name], rtol=0, atol=1e-12 * size, err_msg=f"{name}, {record.layer}"
+            )

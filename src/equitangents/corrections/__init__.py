@@ -1,5 +1,9 @@
 """What 1/width adds to an infinitely wide network: generated recursions of finite-width tensors, their diagrams."""
 
+from . import errorfunction as errorfunction
+from . import exact as exact
+from . import kinks as kinks
+from . import waves as waves
 from .compile import Hyper as Hyper
 from .compile import compiled as compiled
 from .expand import expand as expand
