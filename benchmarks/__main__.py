@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .runner import Benchmark, machine, run
 
-NAMES = ("import_time", "matmul", "dense_kernel", "conv_kernel")
+NAMES = ("import_time", "matmul", "dense_kernel", "conv_kernel", "corrections")
 
 
 def load(name: str) -> Benchmark:

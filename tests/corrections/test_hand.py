@@ -23,11 +23,15 @@ def erf_derivative(order, z):
     return (-B) ** (order - 1) * hermite * 2 * B / math.sqrt(math.pi) * np.exp(-((B * z) ** 2))
 
 
+def sin_derivative(order, z):
+    return 1.2 * 0.8**order * np.sin(0.8 * z + 0.4 + order * np.pi / 2)
+
+
 CASES = {
     "erf with a shift": (Erf(1.0, B, 0.3), erf_derivative),
     "sin with a phase": (
         Sin(1.2, 0.8, 0.4),
-        lambda order, z: 1.2 * 0.8**order * np.sin(0.8 * z + 0.4 + order * np.pi / 2),
+        sin_derivative,
     ),
 }
 

@@ -63,7 +63,7 @@ def test_closed_forms_are_what_the_quadrature_converges_to(layer, size):
 
 @pytest.mark.parametrize("layer", (Relu(), LeakyRelu(0.2), Abs()), ids=("relu", "leaky", "abs"))
 def test_means_of_kinks_are_derivatives_of_the_dual(layer):
-    r"""$\langle \partial_\rho \partial_\kappa f \rangle = (1 + \delta_{\rho\kappa}) \partial \langle f \rangle / \partial K$."""
+    r"""$\langle \partial_\rho \partial_\kappa f \rangle$ is the derivative in K_rho,kappa, twice it on the diagonal."""
 
     def of_dual(which):
         return lambda k: dual(layer, k[0], k[2], 1 - k[1] / jnp.sqrt(k[0] * k[2]))[which]
@@ -110,7 +110,7 @@ def test_same_neuron_means_of_kinks_match_a_sum_over_the_plane():
 
 
 @pytest.mark.parametrize("layer", (Tanh(), Gelu(), Erf(), Softplus()), ids=("tanh", "gelu", "erf", "softplus"))
-@pytest.mark.parametrize("variance", (0.1, 1.0, 10.0))
+@pytest.mark.parametrize("variance", (1.0, 10.0))
 def test_halving_and_doubling_the_nodes_stays_within_the_estimate(layer, variance):
     """From n to 2 n nodes the means move by no more than the estimate made with n nodes."""
     k = variance * jnp.array([[1.0, 0.3], [0.3, 0.8]])

@@ -23,7 +23,11 @@ def evaluate(layer: AbstractActivation, plan: Plan, k: Array, rules: Rules) -> A
 
 
 def gaussian_means(
-    layer: AbstractActivation, blobs: tuple[Blob, ...], k: Array, nodes: Nodes | tuple[int, int] = DEFAULT
+    layer: AbstractActivation,
+    blobs: tuple[Blob, ...],
+    k: Array,
+    nodes: Nodes | tuple[int, int] = DEFAULT,
+    share: float = 1.0,
 ) -> Array:
     r"""$\langle \prod \phi^{(order)}(z_{sample}) \rangle$ for $z \sim N(0, k)$, one for each blob.
 
