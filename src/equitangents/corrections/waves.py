@@ -49,7 +49,7 @@ def _signs(patterns: tuple[Request, ...], samples: int) -> _Signs:
             for i, (sign, (sample, order)) in enumerate(zip(signs, x + y, strict=True)):
                 sums[int(i >= len(x)), p, c, sample] += sign
                 quarters[p, c] += sign * order
-    return _Signs(*sums, quarters, weight, counts, np.array([sum(o for _, o in x + y) for x, y in patterns]))
+    return _Signs(sums[0], sums[1], quarters, weight, counts, np.array([sum(o for _, o in x + y) for x, y in patterns]))
 
 
 def _waves(a: Scalar, b: Scalar, c: Scalar, patterns: tuple[Request, ...], k: Array) -> Array:
