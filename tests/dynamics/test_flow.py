@@ -347,6 +347,7 @@ def test_second_derivatives_exist_in_the_inputs_and_are_refused_in_the_training_
         jax.jit(jax.grad(jax.grad(by_scale)))(jnp.array(0.9))
 
 
+@pytest.mark.optimised
 def test_float32_in_is_float32_out_with_its_digits(data):
     x, y, x_test = data
     exact = GradientFlow(rbf, x, y, loss="sum", ridge=0.1)

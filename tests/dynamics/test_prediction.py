@@ -72,6 +72,7 @@ def test_derivatives_in_a_test_input_pass_through_the_series(large):
     np.testing.assert_allclose(jnp.sum(gradient * along), expected, rtol=1e-7)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("t", [0.0, 0.1, 10.0])
 def test_the_series_is_cut_where_rounding_begins(getkey, t, dtype):

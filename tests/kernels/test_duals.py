@@ -100,6 +100,7 @@ def test_series_and_quadratures_agree_with_an_adaptive_one(name):
         np.testing.assert_allclose(float(value), expected, atol=1e-6)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("name", [*SERIES, "gabor", "rectified cube", "gelu", "erf", "polynomial"])
 def test_defects_of_near_pairs_keep_their_digits_in_single_precision(name):
     """Also where only the variances differ; the double-precision defect by extended subtraction is of 1e-16."""

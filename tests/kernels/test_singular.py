@@ -12,6 +12,7 @@ from cases import ACTIVATIONS
 from equitangents import kernel, nngp_and_ntk
 from equitangents.nets import Dense, Serial
 
+pytestmark = pytest.mark.optimised  # float32
 GENERIC = np.array([[0.3, -0.7, 1.1], [1.0, 0.4, -0.2], [-0.5, 0.8, 0.6], [0.2, 0.1, 1.4]])
 SINGULAR = np.array([[0.3, -0.7, 1.1], [-0.3, 0.7, -1.1], [0.0, 0.0, 0.0], [0.6, -1.4, 2.2]])
 # gradients take long to compile, of a quadrature with kinks most; one of each kind is always tested
