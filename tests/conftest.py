@@ -1,7 +1,7 @@
 """Every test runs in float64, with strict promotion and no silent broadcasting of ranks.
 
-Most of the time goes into compiling, so tests are compiled quickly, except those marked `optimised`: their outcome is a
-matter of the compiler's rounding, speed or memory. `--optimised` compiles all of them as users do (`.ci/full`).
+Most of the time goes into compiling, so tests are compiled quickly, except those marked `optimised`: laws that hold in
+float32 or to the last bit, or are about memory, where the compiler decides. `--optimised` is for all (`.ci/full`).
 """
 
 import functools
