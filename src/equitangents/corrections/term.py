@@ -31,6 +31,11 @@ class Term(NamedTuple):
     tensors: tuple[tuple[str, tuple[int, ...]], ...]
     blobs: tuple[Blob, ...]
 
+    def __str__(self) -> str:
+        from .show import text
+
+        return text(self)
+
 
 class Recursion(NamedTuple):
     """How one tensor of layer l+1 follows from those of layer l.
@@ -47,3 +52,8 @@ class Recursion(NamedTuple):
     slots: int
     constant: str | None
     terms: tuple[Term, ...]
+
+    def __str__(self) -> str:
+        from .show import text  # which is about these values
+
+        return text(self)
