@@ -1,4 +1,4 @@
-"""What 1/width adds to the infinitely wide network: recursions of finite-width tensors, generated, with their diagrams."""
+"""What 1/width adds to an infinitely wide network: generated recursions of finite-width tensors, their diagrams."""
 
 from .forest import Forest as Forest
 from .forest import graft as graft

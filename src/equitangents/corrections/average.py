@@ -1,11 +1,12 @@
 r"""The average over layer l: blobs, one neuron each, joined by cumulants of layer l as vertices.
 
-Given the layers below, neurons are independent. So the joint cumulant of sums over neurons is a sum over clusters of pairs
-(one factor n_l each): the joint cumulant over one neuron, $\sum \pm \langle\cdot\rangle \cdots \langle\cdot\rangle$ over the
-ways to split a cluster into blobs. Vertices join blobs. A vertex has trees of layer l and open legs; each open leg is a
-derivative $\partial_\rho$ on its blob, with $1/k!$ for k of them on one blob (Edgeworth). With 2m legs it costs
-$n_{l-1}^{1-m}$. A graph of clusters and vertices with c loops is of order $n^{1-m-c}$: at leading order a tree, in which
-every vertex puts two legs or none on each cluster. The means of z z and of the NTK have one correction more.
+Given the layers below, neurons are independent. So the joint cumulant of sums over neurons is a sum over clusters of
+pairs, each with one factor n_l and the joint cumulant over one neuron: $\sum \pm \langle\cdot\rangle \cdots
+\langle\cdot\rangle$ over the ways to split the cluster into blobs. Vertices join blobs. A vertex has trees of layer l
+and open legs; each open leg is a derivative $\partial_\rho$ on its blob, with $1/k!$ for k of them on one blob
+(Edgeworth). With 2m legs it costs $n_{l-1}^{1-m}$. A graph of clusters and vertices with c loops is of order
+$n^{1-m-c}$: at leading order a tree, in which every vertex puts two legs or none on each cluster. The means of z z and
+of the NTK have one correction more.
 """
 
 import functools

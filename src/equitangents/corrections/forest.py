@@ -1,9 +1,9 @@
 r"""Contraction forests: every tensor of the finite-width hierarchy as a graph.
 
-A node v is a factor z_{i_v}(x_v). An edge is a parameter by which the factors at both its ends are differentiated, summed
-over all parameters with their learning rates. So z is an isolated node, the empirical NTK one edge,
-$\widehat{d\Theta}_{012} = \sum \lambda_\mu \lambda_\nu\, \partial_\mu \partial_\nu z_0\, \partial_\mu z_1\, \partial_\nu z_2$
-the path 1 - 0 - 2. A pairing of the nodes says which of them share their neuron. Both together name a tensor.
+A node v is a factor z_{i_v}(x_v). An edge is a parameter by which the factors at both its ends are differentiated,
+summed over all parameters with their learning rates. So z is an isolated node, the empirical NTK one edge,
+$\sum \lambda_\mu \lambda_\nu\, \partial_\mu \partial_\nu z_0\, \partial_\mu z_1\, \partial_\nu z_2$, the
+dNTK, the path 1 - 0 - 2. A pairing of the nodes says which of them share their neuron. Both together name a tensor.
 
 References:
     Dyer and Gur-Ari (2019), arXiv:1909.11304 (cluster graphs); Huang and Yau (2019), arXiv:1909.08156 (grafting).
@@ -92,7 +92,7 @@ def relabelled(edges: Sequence[Edge], place: Sequence[int]) -> tuple[Edge, ...]:
 
 
 def canonical(forest: Forest, pairing: Pairing) -> tuple[tuple[Edge, ...], tuple[int, ...]]:
-    """The least edges over all relabellings in which the pairs are (0, 1), (2, 3), ..., and the first order that gives them.
+    """The least edges over all relabellings with pairs (0, 1), (2, 3), ..., and the first order that gives them.
 
     Returns:
         The edges, and `order`: node p of the canonical form is node order[p] of the given one.

@@ -1,8 +1,8 @@
 r"""One layer of a network acting on a contraction forest: the chain rule, for all trees at once.
 
 $z'_{i\alpha} = b_i + \sum_j W_{ij} \sigma(z_{j\alpha})$. Every edge is a parameter of the new layer ("last") or of an
-older one. A node has at most one last edge, z' being linear in the new layer; a partition of its other edges into blocks
-(Faà di Bruno) turns the node into $\sigma^{(\#\text{blocks})}(z_{j\alpha})$ and one node of layer l per block.
+older one. A node has at most one last edge, z' being linear in the new layer; a partition of its other edges into
+blocks (Faà di Bruno) turns the node into $\sigma^{(\#\text{blocks})}(z_{j\alpha})$ and one node of layer l per block.
 """
 
 import itertools

@@ -1,7 +1,7 @@
 r"""Recursions l -> l+1 of finite-width tensors, generated: derivatives carried out, terms merged.
 
-`recursion("V")` and so on; the terms hold for any number of different inputs. Terms that only a symmetry of an older tensor
-makes equal are kept apart, as the product rule gives them; `merged` puts them together.
+`recursion("V")` and so on; the terms hold for any number of different inputs. Terms that only a symmetry of an older
+tensor makes equal are kept apart, as the product rule gives them; `merged` puts them together.
 """
 
 import functools
@@ -103,7 +103,7 @@ def merged(found: Recursion, place: tuple[int, ...] | None = None) -> Recursion:
         place: the sample of each slot, where some are to be equal.
 
     >>> len(merged(recursion("A")).terms), len(merged(recursion("V6"), (0,) * 6).terms)
-    (47, 13)
+    (57, 23)
     """
     terms = (relabel(term, place) if place else term for term in found.terms)
     return found._replace(terms=combined(map(_least, terms)))

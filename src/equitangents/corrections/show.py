@@ -17,8 +17,8 @@ def text(shown: Recursion | Term) -> str:
 
     >>> from equitangents.corrections import recursion
     >>> print(text(recursion("Theta")))
-    Θ'_01 = λ_b + C_W Θ_01 ⟨σ'_0 σ'_1⟩
-          + λ_W ⟨σ_0 σ_1⟩
+    Θ'_01 = λ_b + λ_W ⟨σ_0 σ_1⟩
+          + C_W Θ_01 ⟨σ'_0 σ'_1⟩
     """
     if isinstance(shown, Term):
         sign, size = _number(shown.coefficient, str)
@@ -26,7 +26,7 @@ def text(shown: Recursion | Term) -> str:
     left = f"{text_name(shown.name)}'_{_digits(range(shown.slots))} ="
     lines = [sign + _text_term(term, size) for term in shown.terms for sign, size in [_number(term.coefficient, str)]]
     first = lines[0] if shown.constant is None else f"{GREEK.get(shown.constant, shown.constant)} {lines[0]}"
-    indent = "\n" + " " * (len(left) + 1)
+    indent = "\n" + " " * (len(left) - 1)
     return f"{left} {indent.join([first.removeprefix('+ '), *lines[1:]])}"
 
 
@@ -61,7 +61,7 @@ def latex(shown: Recursion | Term) -> str:
 
 def latex_name(name: str) -> str:
     """Of a tensor, in LaTeX."""
-    return LATEX.get(name, name) if name in TENSORS else rf"\bigl[{name.replace('|', r'\,|\,')}\bigr]"
+    return LATEX.get(name, name) if name in TENSORS else r"\bigl[" + name.replace("|", r"\,|\,") + r"\bigr]"
 
 
 def to_sympy(shown: Recursion | Term, mean: Callable[[Blob], Any] | None = None) -> Any:

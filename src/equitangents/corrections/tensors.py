@@ -1,8 +1,8 @@
-r"""The tensors of the 1/width expansion by name: which forest, which pairing, hence how many indices, which symmetries.
+r"""The tensors of the 1/width expansion by name: their forest and pairing, hence number of indices and symmetries.
 
-$E^c[\ldots] = n_{l-1}^{1-m} \sum_{\text{pairings}} \prod_{\text{pairs}} \delta_{i_a i_b}\, T$ for 2m legs. Slots are the
-positions of a tensor's indices, in the order of the literature: F_{abcd}: z_a shares its neuron with leg b of the NTK,
-z_c with leg d; B_{abcd}: the NTKs are (a, c) and (b, d), the neurons those of (a, b) and (c, d); T_{1342}.
+$E^c[\ldots] = n_{l-1}^{1-m} \sum_{\text{pairings}} \prod_{\text{pairs}} \delta_{i_a i_b}\, T$ for 2m legs. Slots are
+the positions of a tensor's indices, in the order of the literature: F_{abcd}: z_a shares its neuron with leg b of the
+NTK, z_c with leg d; B_{abcd}: the NTKs are (a, c) and (b, d), the neurons those of (a, b) and (c, d); T_{1342}.
 
 References:
     Roberts, Yaida and Hanin (2022), arXiv:2106.10165, chapters 4, 8, 11 and appendix infinity;

@@ -1,7 +1,7 @@
 r"""What a layer recursion is made of: coefficient * C_W^a lambda_W^b r^p * Theta's * older tensors * Gaussian means.
 
-The wanted tensor's indices are slots 0, 1, 2, ...; all else is labelled by them, and no summed index remains. `r` is the
-ratio of widths n_l / n_{l-1}; C_W, lambda_W and the constant are those of the new layer l+1, the rest is of layer l.
+The wanted tensor's indices are slots 0, 1, 2, ...; all else is labelled by them, and no summed index remains. `r` is
+the ratio of widths n_l / n_{l-1}; C_W, lambda_W and the constant are of the new layer l+1, all else is of layer l.
 """
 
 from fractions import Fraction
