@@ -12,6 +12,7 @@ from .tensors import FOUR_LEGS as FOUR_LEGS
 from .tensors import TENSORS as TENSORS
 from .tensors import Tensor as Tensor
 from .tensors import tensor as tensor
+from .tensors import tensors_with as tensors_with
 from .term import Blob as Blob
 from .term import Factor as Factor
 from .term import Recursion as Recursion
