@@ -26,7 +26,7 @@ def leading(name, widths):
     """The tensor of the output of a linear network, C_W = lambda_W = x.x/n_0 = 1, no bias, by counting index loops.
 
     A node is a product of one weight per layer. An edge removes the same weight of one layer at both ends, and so pairs
-    them as Wick's theorem does: for each layer's pairing of all nodes, the edge can be in each layer that pairs its ends.
+    them as Wick's theorem does: given each layer's pairing of the nodes, it may be in any layer that pairs its ends.
     """
     wanted = tensor(name)
     edges = wanted.forest.edges
@@ -97,7 +97,7 @@ def test_means_have_no_correction(name):
 def test_closed_forms_of_equal_widths():
     for layer in range(2, 7):
         s1, s2 = Fraction(layer * (layer - 1), 2), Fraction((layer - 1) * layer * (2 * layer - 1), 6)
-        closed = dict(V=2 * (layer - 1), F=s1, D=2 * s1, B=s2, A=2 * s2, P=0, R=0, U=0)
+        closed = {"V": 2 * (layer - 1), "F": s1, "D": 2 * s1, "B": s2, "A": 2 * s2, "P": 0, "R": 0, "U": 0}
         closed["Q"] = Fraction((layer + 1) * layer * (layer - 1), 6)
         closed["S"] = closed["T"] = Fraction((layer - 1) * layer**2 * (layer + 1), 12)
         assert closed == {name: by_recursion(name, (1,) * (layer - 1)) for name in closed}

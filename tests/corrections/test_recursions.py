@@ -9,7 +9,21 @@ from equitangents.corrections import FOUR_LEGS, TENSORS, Term, merged, recursion
 from equitangents.corrections.generate import combined, relabel
 from tests.corrections.by_hand import FORMULAS
 
-COUNTS = dict(V=18, D=40, F=5, A=89, B=2, P=4, Q=12, R=9, S=5, T=29, U=2, G1=20, H1=49, K=1, Theta=2)
+COUNTS = {
+    "V": 18,
+    "D": 40,
+    "F": 5,
+    "A": 89,
+    "B": 2,
+    "P": 4,
+    "Q": 12,
+    "R": 9,
+    "S": 5,
+    "T": 29,
+    "U": 2,
+    "G1": 20,
+    "H1": 49,
+}
 SYMMETRIES = {  # generators, as printed: V_{1234} = V_{2134} is (1, 0, 2, 3)
     "K": [(1, 0)],
     "Theta": [(1, 0)],
@@ -75,7 +89,7 @@ def test_symmetries_are_the_known_ones_and_hold_for_the_terms(name):
 
 @pytest.mark.parametrize("name", [*TENSORS, "02,13|01,23,45", "01,02,03,04,05|01,23,45", "01,23,45|02,14,35"])
 def test_units_agree(name):
-    """lambda -> c lambda scales by c per edge; every derivative of sigma is a leg of an older tensor; one sigma a slot."""
+    """lambda -> c lambda scales by c per edge; a derivative of sigma is a leg of an older tensor; one sigma a slot."""
     wanted = tensor(name)
     for term in recursion(name).terms:
         edges = sum(len(tensor(old).forest.edges) for old, _ in term.tensors)

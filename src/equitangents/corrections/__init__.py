@@ -1,5 +1,7 @@
 """What 1/width adds to an infinitely wide network: generated recursions of finite-width tensors, their diagrams."""
 
+from .diagrams import Diagram as Diagram
+from .diagrams import diagrams as diagrams
 from .forest import Forest as Forest
 from .forest import graft as graft
 from .forest import pairings as pairings
