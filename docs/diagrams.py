@@ -31,7 +31,7 @@ LEGEND = (
     "Grey: a tensor of the older layer. Repeated dummy indices are summed over the samples.",
 )
 STYLE = """
-body { font-family: Georgia, "Times New Roman", serif; color: #111; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+body { font-family: Georgia, "Times New Roman", serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { margin: 2.2rem 0 0.3rem; border-bottom: 1px solid #ccc; font-size: 1.15rem; font-weight: normal; }
 math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math; }
 table { border-collapse: collapse; } td { padding: 0.3rem 1.2rem 0.3rem 0; vertical-align: middle; }

@@ -30,14 +30,14 @@ class Notation(NamedTuple):
 
 
 TEXT = Notation(
-    str, text_power, text_name, text_sigma, "_{}", "Θ", "ω", "ω^({},{})", "∂", "⟨{}⟩", tuple("ρκμντχξηζφψπ")
+    str, text_power, text_name, text_sigma, "_{}", "Θ", "ω", "ω^({},{})", "∂", "⟨{}⟩", tuple("ρκμντχξηζφψπεγδι")
 )  # fmt: skip
 LATEX = Notation(
     latex_number, latex_power, latex_name, latex_sigma, "_{{{}}}", r"\Theta", r"\omega", r"\omega^{{({},{})}}",
     r"\partial", r"\langle {} \rangle",
     (
         r"\rho ", r"\kappa ", r"\mu ", r"\nu ", r"\tau ", r"\chi ", r"\xi ", r"\eta ", r"\zeta ", r"\varphi ", r"\psi ",
-        r"\pi ",
+        r"\pi ", r"\varepsilon ", r"\gamma ", r"\delta ", r"\iota ",
     ),
 )  # fmt: skip
 

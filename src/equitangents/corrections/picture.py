@@ -1,7 +1,6 @@
-r"""Where the parts of a diagram go: strokes, spots and labels in a plane, to be written as SVG or TikZ.
+r"""A diagram as strokes, spots and labels in a plane, to be written as SVG or TikZ.
 
-The diagram is a tree of cubic vertices, blobs and cumulants. Its centre is put in the middle, its ends in equal angles
-around it. Style: z solid, legs of NTKs dotted with one colour per NTK, dashed where they go on from a cubic vertex to a
+Style: z solid, legs of NTKs dotted with one colour per NTK, dashed where they go on from a cubic vertex to a
 blob; a factor differentiated twice has a double line, and so on.
 """
 
@@ -11,12 +10,10 @@ from typing import NamedTuple
 from .diagrams import Diagram, Leg
 from .forest import Edge
 from .formula import TEXT, decoration, labels
+from .layout import Node, Point, beyond, layout, links_of, middle, normal, shifted, towards
 from .tensors import TENSORS, tensor
 
-Point = tuple[float, float]  # y points down
-Node = tuple[str, int]  # ("cubic" | "blob" | "cumulant", number)
-
-INNER, OUTER, JOINED = 88.0, 62.0, 92.0  # lengths: cubic vertex to blob, external leg, blob to cumulant
+OUTER = 62.0  # length of an external leg
 RADIUS = {"cubic": 4.5, "blob": 16.0, "cumulant": 19.0}
 NEAR, APART = 3.6, 8.0  # between strokes of one line, between lines side by side
 OPENING = math.radians(30)
@@ -59,26 +56,26 @@ class Picture(NamedTuple):
 
 def picture(diagram: Diagram) -> Picture:
     """The parts of a diagram, placed."""
-    links = _links(diagram)
-    place, heading = _layout(links)
+    links = links_of(diagram)
+    place, heading = layout(links)
     colour = {edge: i for i, edge in enumerate(tensor(diagram.name).forest.edges)}
     ends: dict[int, Point] = {}
     strokes: list[Stroke] = []
     texts: list[Label] = []
     for c, cubic in enumerate(diagram.cubics):
         at, angle = place["cubic", c], heading["cubic", c]
-        tips = sorted((_from(at, angle + turn, OUTER) for turn in (OPENING, -OPENING)), key=lambda p: (p[1], p[0]))
+        tips = sorted((towards(at, angle + turn, OUTER) for turn in (OPENING, -OPENING)), key=lambda p: (p[1], p[0]))
         for slot, tip in zip(cubic.slots, tips, strict=True):
             edges = tuple(edge for edge in colour if slot in edge)
             strokes += _line((at, tip), [edges], "dotted", colour)
             ends[slot] = tip
-            texts.append(Label(_beyond(at, tip, 12), str(slot), 0, 16))
+            texts.append(Label(beyond(at, tip, 12), str(slot), 0, 16))
         hub = place["blob", next(b for b, groups in enumerate(diagram.blobs) if any(c in group for group in groups))]
-        nx, ny = _normal(at, hub)
+        nx, ny = normal(at, hub)
         going = sorted(cubic.lines, key=lambda line: round(ends[line[0]][0] * nx + ends[line[0]][1] * ny))
         inner = _line((at, hub), [edges for _, edges in going] or [()], "dashed", colour)
         strokes += inner
-        texts.append(_beside(at, _beyond(at, hub, -RADIUS["blob"]), decoration(cubic, TEXT), len(inner)))
+        texts.append(_beside(at, beyond(at, hub, -RADIUS["blob"]), decoration(cubic, TEXT), len(inner)))
     names = labels(diagram, TEXT.dummies)
     for k, cumulant in enumerate(diagram.cumulants):
         for b in {leg.blob for leg in cumulant.legs}:
@@ -99,62 +96,6 @@ def _short(name: str) -> str:
     return {"G1": "G¹", "H1": "H¹", "V6": "V⁶"}.get(name, name if name in TENSORS else str(tensor(name).slots))
 
 
-def _links(diagram: Diagram) -> dict[Node, list[Node]]:
-    links: dict[Node, list[Node]] = {}
-
-    def join(a: Node, b: Node) -> None:
-        links.setdefault(a, []).append(b)
-        links.setdefault(b, []).append(a)
-
-    for b, groups in enumerate(diagram.blobs):
-        for c in sorted(c for group in groups for c in group):
-            join(("blob", b), ("cubic", c))
-    for k, cumulant in enumerate(diagram.cumulants):
-        for b in sorted({leg.blob for leg in cumulant.legs}):
-            join(("blob", b), ("cumulant", k))
-    return links
-
-
-def _layout(links: dict[Node, list[Node]]) -> tuple[dict[Node, Point], dict[Node, float]]:
-    """Points, and the directions in which one comes to them from the centre."""
-
-    def depth(node: Node, parent: Node | None) -> int:
-        return 1 + max((depth(child, node) for child in links[node] if child != parent), default=0)
-
-    def leaves(node: Node, parent: Node | None) -> list[Node]:
-        children = [child for child in links[node] if child != parent]
-        found = [leaf for child in children for leaf in leaves(child, node)] or [node]
-        return sorted(found, key=lambda leaf: (leaf[0] != "cubic", leaf[1]))
-
-    centre = min((node for node in links if node[0] != "cubic"), key=lambda node: depth(node, None))
-    order: list[Node] = []
-    place, heading = {centre: (0.0, 0.0)}, {centre: 0.0}
-
-    def ordered(node: Node, parent: Node | None) -> list[Node]:
-        children = [child for child in links[node] if child != parent]
-        return sorted(children, key=lambda child: (leaves(child, node)[0][0] != "cubic", leaves(child, node)[0][1]))
-
-    def walk(node: Node, parent: Node | None) -> None:
-        children = ordered(node, parent)
-        if not children:
-            order.append(node)
-        for child in children:
-            walk(child, node)
-
-    def put(node: Node, parent: Node | None) -> None:
-        for child in ordered(node, parent):
-            below = [angle[leaf] for leaf in leaves(child, node)]
-            heading[child] = sum(below) / len(below)
-            length = INNER if child[0] == "cubic" else JOINED
-            place[child] = _from(place[node], heading[child], length)
-            put(child, node)
-
-    walk(centre, None)
-    angle = {leaf: math.pi - 2 * math.pi * i / len(order) for i, leaf in enumerate(order)}
-    put(centre, None)
-    return place, heading
-
-
 def _line(
     points: tuple[Point, ...], bundles: list[tuple[Edge, ...]], style: str, colour: dict[Edge, int]
 ) -> list[Stroke]:
@@ -163,7 +104,7 @@ def _line(
     shift, strokes = -width / 2, []
     for edges in bundles:
         for edge in edges or (None,):
-            moved = _shifted(points, shift)
+            moved = shifted(points, shift)
             strokes.append(Stroke(moved, "solid", -1) if edge is None else Stroke(moved, style, colour[edge]))
             shift += NEAR
         shift += APART - NEAR
@@ -174,7 +115,7 @@ def _arcs(
     blob: Point, cumulant: Point, legs: list[tuple[Leg, str]], ends: dict[int, Point], colour: dict[Edge, int]
 ) -> list[tuple[list[Stroke], Label]]:
     """The legs of a cumulant on one blob, bent apart, with the names of their indices; samples on their own side."""
-    (x, y), (nx, ny) = _middle(blob, cumulant), _normal(blob, cumulant)
+    (x, y), (nx, ny) = middle(blob, cumulant), normal(blob, cumulant)
     if (round(ny, 6), nx) < (0, 0):
         nx, ny = -nx, -ny  # down, so that names run from top to bottom
 
@@ -207,14 +148,14 @@ def _thetas(
     angles = sorted(math.atan2(y - place[to][1], place[to][0] - x) % (2 * math.pi) for to in links[hub])
     gaps = [(round(b - a, 3), (a + b) / 2) for a, b in zip(angles, [*angles[1:], angles[0] + 2 * math.pi], strict=True)]
     _, angle = max(gaps, key=lambda gap: (gap[0], round(math.cos(gap[1])), -math.sin(gap[1])))
-    left, top = _from((x, y), angle, RADIUS["blob"] + 18)
+    left, top = towards((x, y), angle, RADIUS["blob"] + 18)
     left += 17.0 * (len(thetas) - 1) * (round(math.cos(angle)) - 1)  # the row begins, is centred or ends there
     return [Label((left + 34.0 * i, top), f"Θ_{a}{b}", 0, 14, colour[a, b]) for i, (a, b) in enumerate(thetas)]
 
 
 def _beside(a: Point, b: Point, text: str, strokes: int) -> Label:
     """A label beside the middle of a line of so many strokes: above it, or to its right where it is steep."""
-    (x, y), (nx, ny) = _middle(a, b), _normal(a, b)
+    (x, y), (nx, ny) = middle(a, b), normal(a, b)
     steep = abs(nx) > 0.5
     sign = math.copysign(1.0, nx) if steep else -math.copysign(1.0, ny)
     away = (9 if steep else 14) + 2.5 * strokes
@@ -243,27 +184,3 @@ def _framed(strokes: list[Stroke], spots: list[Spot], texts: list[Label], margin
         tuple(spot._replace(at=move(spot.at)) for spot in spots),
         tuple(label._replace(at=move(label.at)) for label in texts),
     )
-
-
-def _from(start: Point, angle: float, length: float) -> Point:
-    return start[0] + length * math.cos(angle), start[1] - length * math.sin(angle)
-
-
-def _beyond(a: Point, b: Point, length: float) -> Point:
-    """On the line from a to b, so much beyond b."""
-    scale = 1 + length / math.dist(a, b)
-    return a[0] + scale * (b[0] - a[0]), a[1] + scale * (b[1] - a[1])
-
-
-def _middle(a: Point, b: Point) -> Point:
-    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
-
-
-def _normal(a: Point, b: Point) -> Point:
-    length = math.dist(a, b)
-    return (a[1] - b[1]) / length, (b[0] - a[0]) / length
-
-
-def _shifted(points: tuple[Point, ...], shift: float) -> tuple[Point, ...]:
-    nx, ny = _normal(points[0], points[-1])
-    return tuple((x + shift * nx, y + shift * ny) for x, y in points)

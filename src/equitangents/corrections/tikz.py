@@ -8,6 +8,7 @@ from .svg import COLOURS
 SIGNS = {
     "σ": r"\sigma", "ω": r"\omega", "Θ": r"\Theta", "ρ": r"\rho", "κ": r"\kappa", "μ": r"\mu", "ν": r"\nu",
     "τ": r"\tau", "χ": r"\chi", "ξ": r"\xi", "η": r"\eta", "ζ": r"\zeta", "φ": r"\varphi", "ψ": r"\psi", "π": r"\pi",
+    "ε": r"\varepsilon", "γ": r"\gamma", "δ": r"\delta", "ι": r"\iota",
     "⟨": r"\langle", "⟩": r"\rangle", "·": r"\cdot", "⁽": "^{(", "⁾": ")}", "¹": "^1", "⁴": "4", "⁵": "5", "⁶": "^6",
 }  # fmt: skip
 
