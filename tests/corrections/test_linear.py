@@ -11,7 +11,7 @@ import pytest
 from equitangents.corrections import FOUR_LEGS, pairings, recursion, tensor, tensors_with
 
 SIX_LEGS = tensors_with(6)
-PAIRINGS = {legs: tuple(pairings(range(legs))) for legs in (4, 6)}
+PAIRINGS = {legs: tuple(pairings(range(legs))) for legs in (4, 6, 8)}
 
 
 def pieces(nodes, links):
@@ -86,6 +86,11 @@ def test_four_legs(name, widths):
 
 @pytest.mark.parametrize("name", SIX_LEGS)
 def test_six_legs(name):
+    assert by_recursion(name, (3, 5)) == leading(name, (3, 5))
+
+
+@pytest.mark.parametrize("name", ["02,34,56,17|01,23,45,67", "02,34,46,57|01,23,45,67", "02,03,24,46,67|01,23,45,67"])
+def test_eight_legs(name):
     assert by_recursion(name, (3, 5)) == leading(name, (3, 5))
 
 
