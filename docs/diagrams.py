@@ -40,8 +40,9 @@ td + td { font-size: 1.1rem; } tr + tr td { border-top: 1px solid #eee; } detail
 
 
 def table(name: str) -> str:
-    """The diagrams of one tensor, a row for each: figure, formula. No blank line, so it may stand in Markdown."""
-    rows = [f"<tr><td>{d.draw()}</td><td>{_line(d, i)}</td></tr>" for i, d in enumerate(diagrams(name))]
+    """The diagrams of one tensor, a row for each: figure and formula, below it where it is long. No blank lines."""
+    between = "</td><td>" if tensor(name).slots <= 4 else "<br>"
+    rows = [f"<tr><td>{d.draw()}{between}{_line(d, i)}</td></tr>" for i, d in enumerate(diagrams(name))]
     return "\n".join(['<table class="diagrams">', *rows, "</table>"])
 
 
