@@ -6,6 +6,8 @@ from . import kinks as kinks
 from . import waves as waves
 from .compile import Hyper as Hyper
 from .compile import compiled as compiled
+from .diagrams import Diagram as Diagram
+from .diagrams import diagrams as diagrams
 from .expand import expand as expand
 from .expectations import expectations as expectations
 from .forest import Forest as Forest
@@ -24,6 +26,7 @@ from .tensors import FOUR_LEGS as FOUR_LEGS
 from .tensors import TENSORS as TENSORS
 from .tensors import Tensor as Tensor
 from .tensors import tensor as tensor
+from .tensors import tensors_with as tensors_with
 from .term import Blob as Blob
 from .term import Factor as Factor
 from .term import Recursion as Recursion
