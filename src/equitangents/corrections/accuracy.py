@@ -34,9 +34,14 @@ def choose_nodes(runs: Runs, gram: Array, hypers: Hyper) -> Nodes:
     program = compiled(("K",), gram.shape[0])
     covariances = program.unpack(all_layers(program, runs, rules(Nodes()), gram, hypers))["K"]
     variances = np.diagonal(np.asarray(covariances), axis1=1, axis2=2)
-    smooth = [(layer, variances[start:end].ravel()) for layer, start, end in runs if not layer.kinks]
+    return nodes_for([(layer, variances[start:end].ravel()) for layer, start, end in runs], gram.shape[0])
+
+
+def nodes_for(cases: list[tuple[AbstractActivation, np.ndarray]], samples: int) -> Nodes:
+    """The rules that nonlinearities need at the variances before them, where means are over up to `samples` samples."""
+    smooth = [case for case in cases if not case[0].kinks]
     two, four = _fewest(smooth, TWO + FOUR, (Nodes().two,)), _fewest(smooth, FOUR, CANDIDATES)
-    return Nodes(two[0], four[0] if gram.shape[0] > 2 else Nodes().four, two[1], four[1])
+    return Nodes(two[0], four[0] if samples > 2 else Nodes().four, two[1], four[1])
 
 
 def _fewest(

@@ -1,5 +1,6 @@
 """A network read as dense layers with one nonlinearity between two of them: what the recursions in 1/width take."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -64,17 +65,11 @@ def chain(net: AbstractLayer, x: Array) -> Chain:
     """The network as a chain.
 
     Raises:
-        TypeError: a network of other layers, or a precision other than float64.
+        TypeError: a precision other than float64.
         ValueError: dense layers without a nonlinearity between them, or inputs of another shape than (n, channels).
     """
-    _check_inputs(x)
-    layers = tuple(_flat(net))
-    for layer in layers:
-        if not isinstance(layer, Dense | AbstractActivation):
-            raise TypeError(
-                f"corrections are known for a Serial of Dense layers and nonlinearities, got {type(layer).__name__}; "
-                "for other networks sample finite ones (equitangents.kernels.monte_carlo)."
-            )
+    check_inputs(x)
+    layers = tuple(flat(net))
     if not all(isinstance(layer, Dense) == (i % 2 == 0) for i, layer in enumerate(layers)) or len(layers) % 2 == 0:
         names = ", ".join(type(layer).__name__ for layer in layers)
         raise ValueError(
@@ -86,10 +81,11 @@ def chain(net: AbstractLayer, x: Array) -> Chain:
     return Chain(dense, activations, (x.shape[-1], *(layer.width for layer in dense[:-1])))
 
 
-def _flat(net: AbstractLayer):
+def flat(net: AbstractLayer) -> Iterator[AbstractLayer]:
+    """The layers of a Serial, and of those inside it."""
     if isinstance(net, Serial):
         for layer in net.layers:
-            yield from _flat(layer)
+            yield from flat(layer)
     elif isinstance(net, AbstractLayer):
         yield net
     else:
@@ -97,12 +93,18 @@ def _flat(net: AbstractLayer):
         raise TypeError(f"expected a description such as Serial(Dense(64), Tanh(), Dense(1)), got {what}.")
 
 
-def _check_inputs(x: Array) -> None:
+def is_over_sites(net: AbstractLayer, x: Array) -> bool:
+    """Whether there is more than dense layers and nonlinearities on vectors."""
+    return len(x.shape) > 2 or not all(isinstance(layer, Dense | AbstractActivation) for layer in flat(net))
+
+
+def check_inputs(x: Array) -> None:
+    """Raise unless x is a batch of finite examples in float64."""
     if not hasattr(x, "shape") or not hasattr(x, "dtype"):
-        raise TypeError(f"expected x to be an array (n, channels), got {type(x).__name__}; use jnp.asarray.")
-    if len(x.shape) != 2 or 0 in x.shape:
+        raise TypeError(f"expected x to be an array (n, *sites, channels), got {type(x).__name__}; use jnp.asarray.")
+    if len(x.shape) < 2 or 0 in x.shape:
         raise ValueError(
-            f"expected inputs without sites, of shape (n, channels) and not empty, got {tuple(x.shape)}; flatten each."
+            f"expected inputs of shape (n, *sites, channels), not empty, got {tuple(x.shape)}; one example is x[None]."
         )
     if not jax.config.jax_enable_x64 or x.dtype != np.float64:  # type: ignore[attr-defined]
         raise TypeError(

@@ -8,11 +8,13 @@ from jaxtyping import Array
 
 from ..nets import AbstractLayer
 from .accuracy import choose_nodes
-from .chain import chain
-from .compile import compiled
+from .chain import chain, check_inputs, is_over_sites
+from .compile import closure, compiled
 from .moments import Moments
+from .over_sites import choose_nodes_over_sites, over_sites
 from .rules import COARSER, Nodes, rules
 from .solve import all_layers
+from .stages import stages
 
 ALL = ("K", "Theta", "G1", "H1", "V", "D", "F", "A", "B")
 """What is computed unless something else is asked for: the statistics of preactivations and NTK."""
@@ -21,11 +23,14 @@ ALL = ("K", "Theta", "G1", "H1", "V", "D", "F", "A", "B")
 def expand(
     net: AbstractLayer, x: Array, tensors: Iterable[str] = ALL, nodes: Nodes | tuple[int, int] | None = None
 ) -> tuple[Moments, ...]:
-    r"""Tensors of order 1 and 1/width of every dense layer, on m inputs.
+    r"""Tensors of order 1 and 1/width of every layer with weights, on m inputs.
 
     Args:
-        net: Dense, nonlinearity, Dense, ..., Dense, with any widths, priors and rates, which may differ by layer.
-        x: (m, channels), float64. The cost over more than four inputs is that of their subsets of four.
+        net: Dense, nonlinearity, Dense, ..., Dense, with any widths, priors and rates, which may differ by layer; or
+            other layers with one set of weights for all sites, such as Conv, Lift and GroupConv, and averages such as
+            pools and Flatten. Widths count channels.
+        x: (m, channels), float64, or (inputs, *sites, channels). The cost over more than four inputs is that of their
+            subsets of four; with sites, m is inputs times sites.
         tensors: names, such as "K", "Theta", "G1", "H1", "V", "D", "F", "A", "B", or "P" to "U" of dNTK and ddNTK.
             Those with two indices alone ask for pairs of inputs only, however many there are.
         nodes: of the quadrature in each dimension: over at most two inputs, and over more. By default 100, and as many
@@ -35,8 +40,9 @@ def expand(
         One record for each dense layer: `expand(net, x)[l - 1].V`.
 
     Raises:
-        TypeError: layers other than Dense and nonlinearities; a precision other than float64.
-        ValueError: no nonlinearity between dense layers; inputs with sites; an unknown tensor.
+        TypeError: a layer that keeps channels apart, has parameters of another kind or is not linear; a precision
+            other than float64.
+        ValueError: no nonlinearity between layers with weights; more than 32 inputs times sites; an unknown tensor.
         NotImplementedError: means that do not exist, as those of "P" to "U" for a kink.
 
     References:
@@ -49,6 +55,9 @@ def expand(
     >>> [round(float(record.V[0, 0, 0, 0]), 6) for record in expand(linear, jnp.ones((1, 3)))]  # 2 (l - 1) K^2
     [0.0, 2.0, 4.0]
     """
+    check_inputs(x)
+    if is_over_sites(net, x):
+        return _expand_over_sites(net, x, closure(_named(tensors)), nodes)
     found = chain(net, x)
     program = compiled(_named(tensors), x.shape[0])
     gram = jnp.matmul(x, x.T, precision=lax.Precision.HIGHEST) / x.shape[1]
@@ -65,6 +74,22 @@ def expand(
             errors={name: errors[name][i] for name in errors},
         )
         for i, width in enumerate(found.fan_in)
+    )
+
+
+def _expand_over_sites(net: AbstractLayer, x: Array, names: tuple[str, ...], nodes: Nodes | None) -> tuple[Moments, ...]:
+    parts, between = stages(net, x)
+    nodes = choose_nodes_over_sites(parts, between, x) if nodes is None else nodes
+    fine, coarse = (over_sites(parts, between, x, names, rules(nodes, share)) for share in (1.0, COARSER))
+    return tuple(
+        Moments(
+            layer=i + 1,
+            width=part.channels,
+            tensors=tensors,
+            errors={name: _relative(tensors[name][None], others[name][None])[0] for name in tensors},
+            sites=part.after,
+        )
+        for i, (part, tensors, others) in enumerate(zip(parts, fine, coarse, strict=True))
     )
 
 

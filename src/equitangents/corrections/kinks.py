@@ -6,6 +6,8 @@ $m_{0q} = k_{11} m_{2q} + k_{12} m_{1,q+1}$ from $\sigma = z \sigma'$. For equal
 their sums are needed, such as $\partial^2 \langle \sigma' \sigma' \rangle = 0$, and the values here add up to them.
 """
 
+import functools
+import itertools
 import math
 
 import jax.numpy as jnp
@@ -13,9 +15,10 @@ import numpy as np
 from jaxtyping import Array
 
 from ..nets import AbRelu, Abs, LeakyRelu, Relu
-from ..nets.base import Scalar
+from ..nets.base import Scalar, is_known
 from ..numerics import arcsin_safe, safe_divide, safe_sqrt
 from .expectations import expectations
+from .orthant import one_sided_mean
 from .pairs import erf_means, pair_covariance, split
 from .request import Request, samples_of
 from .rules import Rules
@@ -30,13 +33,11 @@ _RULE = np.polynomial.legendre.leggauss(16)
 
 
 def _kinked(a: Scalar, b: Scalar, patterns: tuple[Request, ...], k: Array) -> Array:
-    slopes = jnp.asarray(a, k.dtype), jnp.asarray(b, k.dtype)
-
     def pair(pattern: Request) -> Array:
-        return _pair(pattern, *slopes, k)
+        return _pair(pattern, jnp.asarray(a, k.dtype), jnp.asarray(b, k.dtype), k)
 
     def others(rest: tuple[Request, ...]) -> Array:
-        return jnp.stack([_same_neuron(pattern, *slopes, k) for pattern in rest])
+        return jnp.stack([_same_neuron(pattern, a, b, k) for pattern in rest])
 
     return split(patterns, pair, others)
 
@@ -73,13 +74,28 @@ def _same_neuron(pattern: Request, a: Array, b: Array, k: Array) -> Array:
             "P, Q, R, S, T and U of a nonlinearity with a kink need products of delta functions with steps at one "
             "point, which are not defined; leave them out of `tensors`, or take a smooth one such as Gelu."
         )
-    if len(samples_of(pattern)) > 2:
-        raise NotImplementedError(
-            "corrections of a nonlinearity with a kink are known for components of at most two different inputs; "
-            "call expand on pairs of inputs, or take a smooth nonlinearity such as Gelu."
-        )
-    whole = _angular(tuple(sorted(x + y)), a, b, k)
-    return whole - _angular(x, a, b, k) * _angular(y, a, b, k) if y else whole
+    mean = _angular if len(samples_of(pattern)) <= 2 else _by_orthants
+    whole = mean(tuple(sorted(x + y)), a, b, k)
+    return whole - mean(x, a, b, k) * mean(y, a, b, k) if y else whole
+
+
+def _by_orthants(blob: Blob, a: Scalar, b: Scalar, k: Array) -> Array:
+    r"""The same over up to four different samples: a sum over the signs of all of them."""
+    samples = sorted({sample for sample, _ in blob})
+    if len(samples) <= 2:
+        return _angular(blob, a, b, k)
+    number = [sum(s == sample for s, _ in blob) for sample in samples]
+    power = tuple(sum(s == sample and order == 0 for s, order in blob) for sample in samples)
+    own = k[np.ix_(samples, samples)]
+    total = jnp.zeros((), k.dtype)
+    for signs in itertools.product((1, -1), repeat=len(samples)):
+        slopes = [(b if sign > 0 else a) ** n for sign, n in zip(signs, number, strict=True)]
+        if any(is_known(slope) and slope == 0 for slope in slopes):
+            continue
+        flipped = own * np.outer(signs, signs)
+        sign = math.prod(s**p for s, p in zip(signs, power, strict=True))
+        total = total + sign * functools.reduce(jnp.multiply, slopes, one_sided_mean(power, flipped))
+    return total
 
 
 def _angular(blob: Blob, a: Array, b: Array, k: Array) -> Array:

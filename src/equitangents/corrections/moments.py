@@ -19,12 +19,14 @@ class Moments(eqx.Module):
         tensors: by name, each (m, ..., m) over the m inputs.
         errors: of the quadrature, estimated, for each tensor: the largest over its components, in units of the largest
             component. Zero for closed forms.
+        sites: of the layer's output; then m counts all sites of the first input, of the second, and so on.
     """
 
     layer: int = eqx.field(static=True)
     width: int = eqx.field(static=True)
     tensors: dict[str, Array]
     errors: dict[str, Array]
+    sites: tuple[int, ...] = eqx.field(static=True, default=())
 
     def __getattr__(self, name: str) -> Array:
         if name.startswith("_"):
