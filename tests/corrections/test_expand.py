@@ -185,6 +185,16 @@ def test_the_estimate_covers_what_more_nodes_change(tanh):
         assert jnp.max(jnp.abs(fine.tensors[name] - coarse.tensors[name])) <= 1.01 * coarse.errors[name] * size + 1e-12
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("phi", (Tanh(), Gelu()), ids=("tanh", "gelu"))
+def test_the_chosen_nodes_give_six_digits_of_four_inputs(phi):
+    net, x, names = deep(phi, 3, sigma_w=1.2, sigma_b=0.3), jr.normal(jr.key(3), (4, 4)), ("V", "D", "A", "B", "T", "U")
+    chosen, finer = (expand(net, x, names, nodes=nodes)[-1] for nodes in (None, Nodes(160, 80, 1.8, 1.6)))
+    for name in names:
+        size = jnp.max(jnp.abs(finer.tensors[name]))
+        assert jnp.max(jnp.abs(chosen.tensors[name] - finer.tensors[name])) < 1e-6 * size
+
+
 @pytest.mark.parametrize(
     "net, x, error, message",
     (

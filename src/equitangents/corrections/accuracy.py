@@ -15,7 +15,8 @@ from .compile import Hyper, compiled
 from .rules import Nodes, rules
 from .solve import all_layers
 
-TOLERANCE = 1e-6
+TOLERANCE = 2e-7
+"""For means; tensors, which are differences of such means, are then right to about 1e-6 of their largest component."""
 CANDIDATES = range(16, 121, 8)
 STRETCHES = (1.4, 1.6, 1.8, 2.0, 2.3, 2.6, 3.0)
 REFERENCE = 400
@@ -25,7 +26,7 @@ FOUR = ((0, 0, 0, 0), (0, 0, 1, 1), (1, 1, 1, 1), (0, 1, 1, 2), (1, 1, 1, 3), (1
 
 
 def choose_nodes(runs: Runs, gram: Array, hypers: Hyper) -> Nodes:
-    """The rules for means over one and two samples, and for more: as many nodes as an error of 1e-6 asks for.
+    """The rules for means over one and two samples, and for more: as many nodes as tensors right to 1e-6 ask for.
 
     The default where numbers are traced and cannot be looked at.
     """
@@ -47,7 +48,7 @@ def nodes_for(cases: list[tuple[AbstractActivation, np.ndarray]], samples: int) 
 def _fewest(
     cases: list[tuple[AbstractActivation, np.ndarray]], products: tuple[tuple[int, ...], ...], counts: Sequence[int]
 ) -> tuple[int, float]:
-    """The fewest of `counts` with an error of 1e-6, and the best stretch; the largest if none is enough.
+    """The fewest of `counts` whose error is small enough, and the best stretch; the largest if none is enough.
 
     All factors are taken at one sample, where they are steep together: the hardest case.
     """
