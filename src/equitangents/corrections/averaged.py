@@ -14,6 +14,7 @@ import itertools
 import math
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -32,43 +33,52 @@ class Averages(NamedTuple):
     Attributes:
         size, tangent: $\hat G - K$ and $\hat\Lambda - \Theta$, shape (S, S).
         f, b: $\hat F_{1324}$ and $\hat B_{1324}$, shape (S, S, S, S) in the order of their indices.
-        shift: estimates of $E\hat G - K$ and $E\hat\Lambda - \Theta$ of little noise, shape (2, S, S).
     """
 
     size: Array
     tangent: Array
     f: Array
     b: Array
-    shift: Array
 
 
-def averages(mlp: Mlp, x: Array, limits: list[Limit], key: PRNGKeyArray) -> Averages:
-    r"""Draws all layers but the last.
-
-    The shift is followed through the layers: two steps of averaging give
-    $E[(\hat G', \hat\Lambda') \mid \ell - 1] = M(\hat G, \hat\Lambda, \hat F / n)$, an integral over one Gaussian
-    neuron. What is linear in $\hat G - K$, $\hat\Lambda - \Theta$ there is replaced by the shift of the layer before.
+def averages(mlp: Mlp, x: Array, limits: list[Limit], key: PRNGKeyArray) -> list[Averages]:
+    r"""Of layers 2, ..., L, each given all layers before it.
 
     Args:
         mlp: the network, of two layers at least.
         x: (S, features).
         limits: K and $\Theta$ of each layer at infinite width, (S, S) each.
-        key: PRNG key.
+        key: PRNG key; the last layer is not drawn.
     """
     z, h = _affine(mlp.dense[0], x.T, key), None
-    shift = jnp.zeros((2, len(x), len(x)), x.dtype)
-    now = None
+    found = []
     for number, (phi, layer) in enumerate(zip(mlp.phi, mlp.dense[1:], strict=True), start=1):
-        inside, after = limits[number - 1 : number + 1]
-        if now is not None:
-            shift = _followed(phi, layer, inside, now, mlp.dense[number - 2].width, shift)
         signal, slope = jax.jvp(phi.phi, (z,), (jnp.ones_like(z),))
-        t = _seen(slope, h, inside[1])
-        now = Averages(*_averaged(layer, signal, t, after), shift)
+        t = _seen(slope, h, limits[number - 1][1])
+        found.append(_averaged(layer, signal, t, limits[number]))
         if number < len(mlp.phi):
             z, h = _drawn(layer, signal, t, jr.fold_in(key, number))
-    assert now is not None
-    return now
+    return found
+
+
+def shifts(mlp: Mlp, limits: list[Limit], found: list[Averages]) -> Array:
+    r"""Estimates of $E\hat G - K$ and $E\hat\Lambda - \Theta$ of the outputs, of little noise, (networks, 2, S, S).
+
+    Followed through the layers: two steps of averaging give
+    $E[(\hat G', \hat\Lambda') \mid \ell - 1] = M(\hat G, \hat\Lambda, \hat F / n)$, an integral over one Gaussian
+    neuron. What is linear in $\hat G - K$, $\hat\Lambda - \Theta$ there is replaced by the shift of the layer before.
+
+    Args:
+        mlp, limits: as for `averages`.
+        found: of `averages`, with an axis of networks in front.
+    """
+    size = found[0].size
+    shift = jnp.zeros((len(size), 2, *size.shape[1:]), size.dtype)
+    for number, (phi, layer) in enumerate(zip(mlp.phi[1:], mlp.dense[2:], strict=True), start=1):
+        any_width = Dense(1, layer.sigma_w, layer.sigma_b, layer.lambda_w, layer.lambda_b)
+        n = jnp.asarray(mlp.dense[number - 1].width, size.dtype)
+        shift = _followed(phi, any_width, limits[number], found[number - 1], n, shift)
+    return shift
 
 
 def _affine(layer: Dense, signal: Array, key: PRNGKeyArray) -> Array:
@@ -95,8 +105,8 @@ def _seen(slope: Array, h: Array | None, theta: Array) -> Array:
     return slope.T[:, None, :, None] * h * slope.T[None, :, None, :]
 
 
-def _averaged(layer: Dense, signal: Array, t: Array, limit: Limit) -> tuple[Array, Array, Array, Array]:
-    """All but the shift, for the layer after these signals (n, S); t as `_seen` returns it."""
+def _averaged(layer: Dense, signal: Array, t: Array, limit: Limit) -> Averages:
+    """For the layer after these signals (n, S); t as `_seen` returns it."""
     n, c_w = len(signal), layer.sigma_w**2
     overlap = signal.T @ signal / n
     if t.ndim == 3:
@@ -107,7 +117,7 @@ def _averaged(layer: Dense, signal: Array, t: Array, limit: Limit) -> tuple[Arra
         b = jnp.einsum("acjk,bdjk->abcd", t, t)
     size = layer.sigma_b**2 + c_w * overlap - limit[0]
     tangent = layer.rate_b + layer.rate_w * overlap + c_w / n * own - limit[1]
-    return size, tangent, c_w**2 / n * f, c_w**2 / n * b
+    return Averages(size, tangent, c_w**2 / n * f, c_w**2 / n * b)
 
 
 def _drawn(layer: Dense, signal: Array, t: Array, key: PRNGKeyArray) -> tuple[Array, Array]:
@@ -125,8 +135,15 @@ def _drawn(layer: Dense, signal: Array, t: Array, key: PRNGKeyArray) -> tuple[Ar
     return w @ signal + _biases(layer, signal, key), h.reshape(samples, samples, layer.width, layer.width)
 
 
-def _followed(phi: AbstractActivation, layer: Dense, inside: Limit, before: Averages, n: int, shift: Array) -> Array:
-    """The shift after one more layer; n is the width over which `before` are averages."""
+@eqx.filter_jit
+def _followed(
+    phi: AbstractActivation, layer: Dense, inside: Limit, before: Averages, n: Array, shift: Array
+) -> Array:
+    """The shift after one more layer; n is the width over which `before` are averages. No shape depends on widths."""
     start, linear = jax.linearize(lambda k, theta: through_neuron(phi, layer, k, theta), *inside)
-    moved = through_neuron(phi, layer, inside[0] + before.size, inside[1] + before.tangent, before.f / n)
-    return moved - start + linear(shift[0] - before.size, shift[1] - before.tangent)
+
+    def one(before: Averages, shift: Array) -> Array:
+        moved = through_neuron(phi, layer, inside[0] + before.size, inside[1] + before.tangent, before.f / n)
+        return moved - start + linear(shift[0] - before.size, shift[1] - before.tangent)
+
+    return jax.vmap(one)(before, shift)

@@ -17,7 +17,7 @@ from jaxtyping import Array, PRNGKeyArray
 from ..kernels import nngp_and_ntk
 from ..nets import AbstractLayer, Serial
 from .autodiff import Draw, draw, two_outputs
-from .averaged import Averages, averages
+from .averaged import Averages, averages, shifts
 from .mlp import Mlp, as_mlp, check_vectors
 
 AVERAGED = ("V", "D", "F", "A", "B", "G1", "H1")
@@ -132,22 +132,29 @@ def layer_limits(mlp: Mlp, x: Array) -> list[tuple[Array, Array]]:
     return [tuple(nngp_and_ntk(Serial(*layers[: 2 * number + 1]), x)) for number in range(len(mlp.dense))]
 
 
-@eqx.filter_jit
 def _averaged(mlp: Mlp, x: Array, limits, key: PRNGKeyArray, names: tuple[str, ...], batch: int) -> dict[str, Array]:
-    n = mlp.dense[-2].width
-    found: Averages = jax.vmap(lambda key: averages(mlp, x, limits, key))(jr.split(key, batch))
+    found = _drawn(mlp, x, limits, jr.split(key, batch))
+    n, last = mlp.dense[-2].width, found[-1]
+    if {"G1", "H1"} & set(names):
+        shift = n * jnp.mean(shifts(mlp, limits, found), 0)
     value = {
-        "V": lambda: n * _covariance(found.size, found.size),
-        "D": lambda: n * _covariance(found.size, found.tangent),
-        "A": lambda: n * _covariance(found.tangent, found.tangent),
-        "F": lambda: jnp.mean(found.f, 0),
-        "B": lambda: jnp.mean(found.b, 0),
-        "G1": lambda: n * jnp.mean(found.shift[:, 0], 0),
-        "H1": lambda: n * jnp.mean(found.shift[:, 1], 0),
+        "V": lambda: n * _covariance(last.size, last.size),
+        "D": lambda: n * _covariance(last.size, last.tangent),
+        "A": lambda: n * _covariance(last.tangent, last.tangent),
+        "F": lambda: jnp.mean(last.f, 0),
+        "B": lambda: jnp.mean(last.b, 0),
+        "G1": lambda: shift[0],
+        "H1": lambda: shift[1],
     }
     return {name: value[name]() for name in names}
 
 
+@eqx.filter_jit
+def _drawn(mlp: Mlp, x: Array, limits, keys: Array) -> list[Averages]:
+    return jax.vmap(lambda key: averages(mlp, x, limits, key))(keys)
+
+
+@jax.jit
 def _covariance(one: Array, two: Array) -> Array:
     """Unbiased, over networks: [1, 2, 3, 4] of one[1, 2] and two[3, 4]."""
     one, two = (a - jnp.mean(a, 0, keepdims=True) for a in (one, two))

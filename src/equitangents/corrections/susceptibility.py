@@ -121,10 +121,10 @@ def fixed_points(phi: AbstractActivation, sigma_w: float, sigma_b: float = 0.0, 
     """
     c_w, c_b = sigma_w**2, sigma_b**2
 
-    def surplus(k: ArrayLike) -> np.ndarray:
+    def surplus(k):
         return c_b + c_w * np.asarray(moments(phi, k).g, float) - np.asarray(k, float)
 
-    def slope(k: ArrayLike) -> np.ndarray:
+    def slope(k):
         return c_w * np.asarray(moments(phi, k).g_prime, float) - 1
 
     grid = np.geomspace(1e-6, largest, 1200)
