@@ -73,7 +73,10 @@ def test_depth_scale_is_the_rate_at_which_deep_networks_forget():
     (point,) = fixed_points(nets.Erf(), sigma_w, sigma_b)
     size = math.sqrt((point.k - sigma_b**2) * 2)
     x = size * jnp.array([[1.0, 0.0], [0.8, 0.6]])  # K^(1) = K*
-    deep = [nets.Serial(*[nets.Dense(1, sigma_w, sigma_b), nets.Erf()] * n, nets.Dense(1, sigma_w, sigma_b)) for n in (20, 30)]
+    deep = [
+        nets.Serial(*[nets.Dense(1, sigma_w, sigma_b), nets.Erf()] * n, nets.Dense(1, sigma_w, sigma_b))
+        for n in (20, 30)
+    ]
     gaps = [k[0, 0] - k[0, 1] for k in (nngp(net, x) for net in deep)]
     assert math.log(gaps[0] / gaps[1]) / 10 == pytest.approx(1 / point.xi_perp, rel=1e-3)
 
@@ -112,7 +115,8 @@ def test_layers_of_a_critical_network_contribute_alike():
     def share(number):
         net = critical_net(nets.Tanh(), [1] * depth)
         layers = [
-            nets.Dense(1, layer.sigma_w, 0.0, 0.0, layer.lambda_b if i == number else 0.0) for i, layer in enumerate(net.layers[::2])
+            nets.Dense(1, layer.sigma_w, 0.0, 0.0, layer.lambda_b if i == number else 0.0)
+            for i, layer in enumerate(net.layers[::2])
         ]
         return ntk(nets.Serial(*[part for layer in layers for part in (layer, nets.Tanh())][:-1]), x).item()
 

@@ -1,12 +1,43 @@
-"""What 1/width adds to the limit of infinite width."""
+"""What 1/width adds to an infinitely wide network: generated recursions of finite-width tensors, their diagrams."""
 
+from .compile import Hyper as Hyper
+from .compile import compiled as compiled
 from .critical_net import critical_net as critical_net
 from .critical_net import largest_learning_rate as largest_learning_rate
 from .criticality import Criticality as Criticality
 from .criticality import criticality as criticality
+from .expectations import expectations as expectations
+from .extrapolate import Extrapolated as Extrapolated
+from .extrapolate import extrapolate as extrapolate
+from .first_step import TrainedMean as TrainedMean
+from .first_step import gradient_step as gradient_step
+from .forest import Forest as Forest
+from .forest import graft as graft
+from .forest import pairings as pairings
+from .generate import merged as merged
+from .generate import recursion as recursion
+from .legs import NEEDED as NEEDED
+from .means import estimated_errors as estimated_errors
+from .means import gaussian_means as gaussian_means
 from .phases import PhaseDiagram as PhaseDiagram
 from .phases import phase_diagram as phase_diagram
+from .report import FiniteWidthReport as FiniteWidthReport
+from .report import finite_width_report as finite_width_report
+from .sample import Sampled as Sampled
+from .sample import sample_tensors as sample_tensors
+from .show import latex as latex
+from .show import text as text
+from .show import to_sympy as to_sympy
 from .susceptibility import FixedPoint as FixedPoint
 from .susceptibility import chi_parallel as chi_parallel
 from .susceptibility import chi_perp as chi_perp
 from .susceptibility import fixed_points as fixed_points
+from .tensors import FOUR_LEGS as FOUR_LEGS
+from .tensors import TENSORS as TENSORS
+from .tensors import Tensor as Tensor
+from .tensors import tensor as tensor
+from .term import Blob as Blob
+from .term import Factor as Factor
+from .term import Recursion as Recursion
+from .term import Term as Term
+from .trained_flow import gradient_flow_mean as gradient_flow_mean

@@ -14,6 +14,7 @@ from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, PRNGKeyArray
 
 from ..nets import AbstractLayer, Dense, Serial
+from .chain import Chain
 
 
 class Draw(NamedTuple):
@@ -34,9 +35,10 @@ class Draw(NamedTuple):
     dd2: Array | None = None
 
 
-def two_outputs(net: Serial) -> Serial:
+def two_outputs(net: Chain) -> Serial:
     """The network with two outputs: no tensor depends on their number."""
-    *layers, last = net.layers
+    last = net.dense[-1]
+    layers = [layer for pair in zip(net.dense, net.activations, strict=False) for layer in pair]
     return Serial(*layers, Dense(2, last.sigma_w, last.sigma_b, last.lambda_w, last.lambda_b))
 
 

@@ -21,7 +21,7 @@ import jax.random as jr
 from jaxtyping import Array, PRNGKeyArray
 
 from ..nets import AbstractActivation, Dense
-from .mlp import Mlp
+from .chain import Chain
 from .neuron import through_neuron
 
 Limit = tuple[Array, Array]
@@ -41,27 +41,27 @@ class Averages(NamedTuple):
     b: Array
 
 
-def averages(mlp: Mlp, x: Array, limits: list[Limit], key: PRNGKeyArray) -> list[Averages]:
+def averages(net: Chain, x: Array, limits: list[Limit], key: PRNGKeyArray) -> list[Averages]:
     r"""Of layers 2, ..., L, each given all layers before it.
 
     Args:
-        mlp: the network, of two layers at least.
+        net: the network, of two layers at least.
         x: (S, features).
         limits: K and $\Theta$ of each layer at infinite width, (S, S) each.
         key: PRNG key; the last layer is not drawn.
     """
-    z, h = _affine(mlp.dense[0], x.T, key), None
+    z, h = _affine(net.dense[0], x.T, key), None
     found = []
-    for number, (phi, layer) in enumerate(zip(mlp.phi, mlp.dense[1:], strict=True), start=1):
+    for number, (phi, layer) in enumerate(zip(net.activations, net.dense[1:], strict=True), start=1):
         signal, slope = jax.jvp(phi.phi, (z,), (jnp.ones_like(z),))
         t = _seen(slope, h, limits[number - 1][1])
         found.append(_averaged(layer, signal, t, limits[number]))
-        if number < len(mlp.phi):
+        if number < len(net.activations):
             z, h = _drawn(layer, signal, t, jr.fold_in(key, number))
     return found
 
 
-def shifts(mlp: Mlp, limits: list[Limit], found: list[Averages]) -> Array:
+def shifts(net: Chain, limits: list[Limit], found: list[Averages]) -> Array:
     r"""Estimates of $E\hat G - K$ and $E\hat\Lambda - \Theta$ of the outputs, of little noise, (networks, 2, S, S).
 
     Followed through the layers: two steps of averaging give
@@ -69,14 +69,14 @@ def shifts(mlp: Mlp, limits: list[Limit], found: list[Averages]) -> Array:
     neuron. What is linear in $\hat G - K$, $\hat\Lambda - \Theta$ there is replaced by the shift of the layer before.
 
     Args:
-        mlp, limits: as for `averages`.
+        net, limits: as for `averages`.
         found: of `averages`, with an axis of networks in front.
     """
     size = found[0].size
     shift = jnp.zeros((len(size), 2, *size.shape[1:]), size.dtype)
-    for number, (phi, layer) in enumerate(zip(mlp.phi[1:], mlp.dense[2:], strict=True), start=1):
+    for number, (phi, layer) in enumerate(zip(net.activations[1:], net.dense[2:], strict=True), start=1):
         any_width = Dense(1, layer.sigma_w, layer.sigma_b, layer.lambda_w, layer.lambda_b)
-        n = jnp.asarray(mlp.dense[number - 1].width, size.dtype)
+        n = jnp.asarray(net.dense[number - 1].width, size.dtype)
         shift = _followed(phi, any_width, limits[number], found[number - 1], n, shift)
     return shift
 
@@ -136,9 +136,7 @@ def _drawn(layer: Dense, signal: Array, t: Array, key: PRNGKeyArray) -> tuple[Ar
 
 
 @eqx.filter_jit
-def _followed(
-    phi: AbstractActivation, layer: Dense, inside: Limit, before: Averages, n: Array, shift: Array
-) -> Array:
+def _followed(phi: AbstractActivation, layer: Dense, inside: Limit, before: Averages, n: Array, shift: Array) -> Array:
     """The shift after one more layer; n is the width over which `before` are averages. No shape depends on widths."""
     start, linear = jax.linearize(lambda k, theta: through_neuron(phi, layer, k, theta), *inside)
 

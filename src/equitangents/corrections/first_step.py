@@ -63,7 +63,9 @@ def _step(legs: Legs, a: Array, y: Array, eta: float) -> tuple[Array, Array, Arr
     k = legs.k[a][:, a]
     dz, dd1, dd2 = legs.dz[:, a][:, :, a][..., a], *(d[..., a][..., a, :] for d in (legs.dd1, legs.dd2))
     squares = y[:, None] * y[None] + k
-    cubes = jnp.einsum("a,b,c->abc", y, y, y) + sum(jnp.einsum(p, k, y) for p in ("ab,c->abc", "ac,b->abc", "bc,a->abc"))
+    cubes = jnp.einsum("a,b,c->abc", y, y, y) + sum(
+        jnp.einsum(p, k, y) for p in ("ab,c->abc", "ac,b->abc", "bc,a->abc")
+    )
     shift = eta * legs.ntk1[:, a] @ y - eta**2 * jnp.einsum("iaba,b->i", dz, y)
     shift += eta**3 / 6 * jnp.einsum("iabc,abc->i", dd1[:, a], cubes)
     drift = -eta * jnp.einsum("ijaa->ij", legs.dz[:, :, a][..., a])

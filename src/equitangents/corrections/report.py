@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Array
 
 from ..nets import AbstractLayer
+from .chain import chain
 from .expand import expand
-from .mlp import as_mlp
 
 
 class FiniteWidthReport(NamedTuple):
@@ -73,7 +73,7 @@ def finite_width_report(net: AbstractLayer, x: Array, accuracy: float = 0.05) ->
     n = found.width
     return FiniteWidthReport(
         n,
-        sum(1 / layer.width for layer in as_mlp(net).dense[:-1]),
+        sum(1 / width for width in chain(net, x).fan_in[1:]),
         *(shift / n for shift in shifts),
         *(variance / n for variance in variances),
         accuracy,

@@ -18,7 +18,7 @@ from ..kernels import nngp_and_ntk
 from ..nets import AbstractLayer, Serial
 from .autodiff import Draw, draw, two_outputs
 from .averaged import Averages, averages, shifts
-from .mlp import Mlp, as_mlp, check_vectors
+from .chain import Chain, chain
 
 AVERAGED = ("V", "D", "F", "A", "B", "G1", "H1")
 AUTODIFF = ("V", "D", "F", "A", "B", "P", "Q", "R", "S", "T", "U")
@@ -100,24 +100,25 @@ def sample_tensors(
     True
     """
     names = tuple(dict.fromkeys(tensors))
-    mlp = as_mlp(net)
-    check_vectors(x)
+    layers = chain(net, x)
     method = method or ("averaged" if set(names) <= set(AVERAGED) else "autodiff")
     known = AVERAGED if method == "averaged" else AUTODIFF
     if not names or set(names) - set(known):
         raise ValueError(f"expected names of tensors among {', '.join(known)} for {method!r}, got {names}.")
-    if not mlp.phi:
-        raise ValueError("expected a network with a nonlinearity, got a single Dense: it has no corrections in 1/width.")
+    if not layers.activations:
+        raise ValueError(
+            "expected a network with a nonlinearity, got a single Dense: it has no corrections in 1/width."
+        )
     count = -(-draws // batch)
     if count < 2:
         raise ValueError(f"expected at least two batches, for an error; got draws={draws}, batch={batch}.")
-    n = mlp.dense[-2].width
+    n = layers.fan_in[-1]
     if method == "averaged":
-        limits = layer_limits(mlp, x)
-        found = [_averaged(mlp, x, limits, jr.fold_in(key, b), names, batch) for b in range(first, first + count)]
+        limits = layer_limits(layers, x)
+        found = [_averaged(layers, x, limits, jr.fold_in(key, b), names, batch) for b in range(first, first + count)]
     else:
-        wide = two_outputs(net)
-        found = [_autodiff(wide, x, jr.fold_in(key, b), names, batch) for b in range(first, first + count)]
+        wide = two_outputs(layers)
+        found = [_autodiff(wide, n, x, jr.fold_in(key, b), names, batch) for b in range(first, first + count)]
     mean, squares = {}, {}
     for name in names:
         rows = np.stack([np.asarray(row[name], float) for row in found])
@@ -126,17 +127,17 @@ def sample_tensors(
     return Sampled(mean, squares, count, n)
 
 
-def layer_limits(mlp: Mlp, x: Array) -> list[tuple[Array, Array]]:
+def layer_limits(net: Chain, x: Array) -> list[tuple[Array, Array]]:
     r"""K and $\Theta$ of each layer at infinite width."""
-    layers = [layer for pair in zip(mlp.dense, mlp.phi, strict=False) for layer in pair] + [mlp.dense[-1]]
-    return [tuple(nngp_and_ntk(Serial(*layers[: 2 * number + 1]), x)) for number in range(len(mlp.dense))]
+    layers = [layer for pair in zip(net.dense, net.activations, strict=False) for layer in pair] + [net.dense[-1]]
+    return [tuple(nngp_and_ntk(Serial(*layers[: 2 * number + 1]), x)) for number in range(len(net.dense))]
 
 
-def _averaged(mlp: Mlp, x: Array, limits, key: PRNGKeyArray, names: tuple[str, ...], batch: int) -> dict[str, Array]:
-    found = _drawn(mlp, x, limits, jr.split(key, batch))
-    n, last = mlp.dense[-2].width, found[-1]
+def _averaged(net: Chain, x: Array, limits, key: PRNGKeyArray, names: tuple[str, ...], batch: int) -> dict[str, Array]:
+    found = _drawn(net, x, limits, jr.split(key, batch))
+    n, last = net.fan_in[-1], found[-1]
     if {"G1", "H1"} & set(names):
-        shift = n * jnp.mean(shifts(mlp, limits, found), 0)
+        shift = n * jnp.mean(shifts(net, limits, found), 0)
     value = {
         "V": lambda: n * _covariance(last.size, last.size),
         "D": lambda: n * _covariance(last.size, last.tangent),
@@ -150,8 +151,8 @@ def _averaged(mlp: Mlp, x: Array, limits, key: PRNGKeyArray, names: tuple[str, .
 
 
 @eqx.filter_jit
-def _drawn(mlp: Mlp, x: Array, limits, keys: Array) -> list[Averages]:
-    return jax.vmap(lambda key: averages(mlp, x, limits, key))(keys)
+def _drawn(net: Chain, x: Array, limits, keys: Array) -> list[Averages]:
+    return jax.vmap(lambda key: averages(net, x, limits, key))(keys)
 
 
 @jax.jit
@@ -162,8 +163,7 @@ def _covariance(one: Array, two: Array) -> Array:
 
 
 @eqx.filter_jit
-def _autodiff(net: AbstractLayer, x: Array, key: PRNGKeyArray, names: tuple[str, ...], batch: int) -> dict[str, Array]:
-    n = as_mlp(net).dense[-2].width
+def _autodiff(net: Serial, n: int, x: Array, key: PRNGKeyArray, names: tuple[str, ...], batch: int) -> dict[str, Array]:
     found: Draw = jax.vmap(lambda key: draw(net, x, key, frozenset(names)))(jr.split(key, batch))
     both = [_correlators(found, a, 1 - a, names) for a in range(2)]
     return jax.tree.map(lambda one, two: n * (one + two) / 2, *both)

@@ -103,7 +103,9 @@ def depth_scale(chi: float) -> float:
     return math.inf if abs(chi - 1) < 1e-7 else -1 / math.log(chi)
 
 
-def fixed_points(phi: AbstractActivation, sigma_w: float, sigma_b: float = 0.0, largest: float = 1e6) -> list[FixedPoint]:
+def fixed_points(
+    phi: AbstractActivation, sigma_w: float, sigma_b: float = 0.0, largest: float = 1e6
+) -> list[FixedPoint]:
     r"""All fixed points $K^* = C_b + C_W g(K^*)$ between 0 and `largest`, in increasing order.
 
     Found as changes of sign, and as points where the map touches the diagonal, on a logarithmic grid of 1200 variances

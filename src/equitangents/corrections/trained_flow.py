@@ -69,7 +69,11 @@ def gradient_flow_mean(found: Tensors, y: Array, t: ArrayLike) -> TrainedMean:
     legs, a = with_outputs(found, outputs), training_indices(outputs, samples, len(y))
     y_flat = y.T.reshape(-1).astype(legs.k.dtype)
     result = _shaped(found, outputs, *_integrated(legs, a, y_flat, jnp.asarray(np.atleast_1d(times)), _solver()))
-    return result if times.ndim else TrainedMean(result.output[0], result.output_shift[0], result.ntk_shift[0], found.width)
+    return (
+        result
+        if times.ndim
+        else TrainedMean(result.output[0], result.output_shift[0], result.ntk_shift[0], found.width)
+    )
 
 
 @eqx.filter_jit

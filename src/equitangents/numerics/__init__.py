@@ -1,5 +1,6 @@
 """Functions safe at their singular points, and Gaussian expectations by quadrature."""
 
+from .gaussian import derivatives as derivatives
 from .gaussian import dual_by_quadrature as dual_by_quadrature
 from .gaussian import expectation_1d as expectation_1d
 from .gaussian import expectation_2d as expectation_2d

@@ -39,17 +39,17 @@ def gauss_hermite(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     return z, w / w.sum()
 
 
-def trapezoidal(nodes: int) -> tuple[np.ndarray, np.ndarray]:
+def trapezoidal(nodes: int, stretch: float = 1.4) -> tuple[np.ndarray, np.ndarray]:
     r"""Equally spaced nodes z and weights w, of shape (nodes,): $E f(z) \approx \sum_i w_i f(z_i)$, $z \sim N(0, 1)$.
 
-    The range $1.4 n^{1/3}$ balances what is cut off, $e^{-L^2/2}$, with aliasing, $e^{-\pi a n / L}$ for a strip of
-    half width a; see Trefethen and Weideman (2014).
+    The range L = stretch $n^{1/3}$ balances what is cut off, $e^{-L^2/2}$, with aliasing, $e^{-\pi a n / L}$ for a
+    strip of half width a, if stretch is $(2 \pi a)^{1/3}$, 1.4 for a = 1/2; see Trefethen and Weideman (2014).
 
     >>> z, w = trapezoidal(112)
     >>> round(float(w @ z**4), 6)
     3.0
     """
-    limit = 1.4 * nodes ** (1 / 3)
+    limit = stretch * nodes ** (1 / 3)
     z = np.linspace(-limit, limit, nodes)
     w = np.exp(-(z**2) / 2)
     return z, w / w.sum()
@@ -186,17 +186,17 @@ def expectation_2d(
     return _expect(lambda u, v: f(u) * g(v), k11, k22, d, tuple(kinks), _default_nodes(nodes, kinks))
 
 
-def _derivatives(phi: Function, order: int) -> Callable[[Array], tuple[Array, ...]]:
+def derivatives(phi: Function, order: int) -> Callable[[Array], tuple[Array, ...]]:
     """The function x -> (phi, phi', ..., phi^(order)) at x, elementwise."""
 
-    def derivatives(x: Array) -> tuple[Array, ...]:
+    def upto(x: Array) -> tuple[Array, ...]:
         if order == 0:
             return (phi(x),)
-        lower = _derivatives(phi, order - 1)
+        lower = derivatives(phi, order - 1)
         values, tangents = jax.jvp(lower, (x,), (jnp.ones_like(x),))
         return (*values, tangents[-1])
 
-    return derivatives
+    return upto
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
@@ -210,7 +210,7 @@ def _closed(phi: Callable, consts: list[Array]) -> Function:
 
 
 def _values(phi: Callable, kinks: tuple[float, ...], nodes: int, k11: Array, k22: Array, d: Array, consts: list[Array]):
-    both = _derivatives(_closed(phi, consts), 1)
+    both = derivatives(_closed(phi, consts), 1)
     return _expect(lambda u, v: tuple(a * b for a, b in zip(both(u), both(v), strict=True)), k11, k22, d, kinks, nodes)
 
 
@@ -221,7 +221,7 @@ def _(phi, kinks, nodes, primals, tangents):
     of_consts = jax.jvp(lambda c: _values(phi, kinks, nodes, k11, k22, d, c), (consts,), (tangents[3],))[1]
     phi, primals, tangents = _closed(phi, consts), primals[:3], tangents[:3]
 
-    upto2 = _derivatives(phi, 2)
+    upto2 = derivatives(phi, 2)
 
     def integrand(u, v):
         (f, f1, f2), (g, g1, g2) = upto2(u), upto2(v)
@@ -233,7 +233,7 @@ def _(phi, kinks, nodes, primals, tangents):
     if not kinks:
         return (e, e_prime), (tangent + of_consts[0], value(1, second, e_second) + of_consts[1])
     # phi'' may hold delta functions, unseen by quadrature: differentiate the rule, whose nodes move with the kinks
-    slope = _derivatives(phi, 1)
+    slope = derivatives(phi, 1)
 
     def plain(k11, k22, d):
         return _expect(lambda u, v: slope(u)[1] * slope(v)[1], k11, k22, d, kinks, nodes)
@@ -247,10 +247,10 @@ def _tangent(phi, kinks, nodes, primals, tangents, order, scaled, e_next):
     At fixed d, $de/dk_{11} = E[u f'(u) f(v)] / (2 k_{11})$, or $f''(0) E[f(v)] / 2$ where $k_{11} = k_{12} = 0$.
     """
     k11, k22, d = primals
-    curvature = _derivatives(phi, order + 2)(jnp.zeros_like(k11))[-1]
+    curvature = derivatives(phi, order + 2)(jnp.zeros_like(k11))[-1]
     total = -safe_sqrt(k11) * safe_sqrt(k22) * e_next * tangents[2]
     for k, other, moment, dk in ((k11, k22, scaled[0], tangents[0]), (k22, k11, scaled[1], tangents[1])):
-        mean = expectation_1d(lambda x: _derivatives(phi, order)(x)[-1], other, kinks, nodes)
+        mean = expectation_1d(lambda x: derivatives(phi, order)(x)[-1], other, kinks, nodes)
         both_zero = jnp.where(other > 0, 0, (1 - d) * e_next)
         total += jnp.where(k > 0, safe_divide(moment, k), curvature * mean + both_zero) / 2 * dk
     return total

@@ -1,0 +1,81 @@
+"""The 1/width expansion of a network: `expand(net, x)`."""
+
+from collections.abc import Iterable
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array
+
+from ..nets import AbstractLayer
+from .accuracy import choose_nodes
+from .chain import chain
+from .compile import closure, compiled
+from .moments import Moments
+from .rules import COARSER, Nodes, rules
+from .solve import all_layers
+
+ALL = ("K", "Theta", "G1", "H1", "V", "D", "F", "A", "B")
+"""What is computed unless something else is asked for: the statistics of preactivations and NTK."""
+
+
+def expand(
+    net: AbstractLayer, x: Array, tensors: Iterable[str] = ALL, nodes: Nodes | tuple[int, int] | None = None
+) -> tuple[Moments, ...]:
+    r"""Tensors of order 1 and 1/width of every dense layer, on m inputs.
+
+    Args:
+        net: Dense, nonlinearity, Dense, ..., Dense, with any widths, priors and rates, which may differ by layer.
+        x: (m, channels), float64. The cost over more than four inputs is that of their subsets of four.
+        tensors: names, such as "K", "Theta", "G1", "H1", "V", "D", "F", "A", "B", or "P" to "U" of dNTK and ddNTK.
+        nodes: of the quadrature in each dimension: over at most two inputs, and over more. By default 100, and as many
+            as an error of 1e-6 asks for, if the numbers of the network and the inputs can be looked at.
+
+    Returns:
+        One record for each dense layer: `expand(net, x)[l - 1].V`.
+
+    Raises:
+        TypeError: layers other than Dense and nonlinearities; a precision other than float64.
+        ValueError: no nonlinearity between dense layers; inputs with sites; an unknown tensor.
+        NotImplementedError: means that do not exist, as those of "P" to "U" for a kink.
+
+    References:
+        Roberts, Yaida and Hanin (2022), arXiv:2106.10165; Guillen, Misof and Gerken (2025), arXiv:2508.11522.
+
+    >>> import jax
+    >>> from equitangents.nets import Dense, Identity, Serial
+    >>> jax.config.update("jax_enable_x64", True)
+    >>> linear = Serial(Dense(50), Identity(), Dense(50), Identity(), Dense(1))
+    >>> [round(float(record.V[0, 0, 0, 0]), 6) for record in expand(linear, jnp.ones((1, 3)))]  # 2 (l - 1) K^2
+    [0.0, 2.0, 4.0]
+    """
+    names = closure(_named(tensors))
+    found = chain(net, x)
+    program = compiled(names, x.shape[0])
+    gram = jnp.matmul(x, x.T, precision=lax.Precision.HIGHEST) / x.shape[1]
+    hypers = found.hypers(x.dtype)
+    nodes = choose_nodes(found.runs(), gram, hypers) if nodes is None else nodes
+    fine, coarse = (all_layers(program, found.runs(), rules(nodes, share), gram, hypers) for share in (1.0, COARSER))
+    tensors, others = program.unpack(fine), program.unpack(coarse)
+    errors = {name: _relative(tensors[name], others[name]) for name in tensors}
+    return tuple(
+        Moments(
+            layer=i + 1,
+            width=width,
+            tensors={name: tensors[name][i] for name in tensors},
+            errors={name: errors[name][i] for name in errors},
+        )
+        for i, width in enumerate(found.fan_in)
+    )
+
+
+def _named(tensors: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(tensors, str):
+        raise TypeError(f'expected several names of tensors, got the string {tensors!r}; write ("{tensors}",).')
+    return tuple(tensors)
+
+
+def _relative(fine: Array, coarse: Array) -> Array:
+    """(L,): the largest difference of any component, in units of the largest component; 0 where all are 0."""
+    axes = tuple(range(1, fine.ndim))
+    size = jnp.max(jnp.abs(fine), axis=axes)
+    return jnp.max(jnp.abs(fine - coarse), axis=axes) / jnp.where(size > 0, size, 1.0)
