@@ -3,8 +3,8 @@
     --state FILE   running means, kept after every few seconds; a run that was stopped goes on from there
     --seconds S    stop sampling after so long and print what there is; give the command again to go on
 
-One line for each case and tensor: the largest deviation of any component in standard errors, their root mean square, the
-standard error relative to the largest component, and chi^2 per degree of freedom of the fit in 1/width.
+One line for each case and tensor: the largest deviation of any component in standard errors, their root mean square,
+the standard error relative to the largest component, and chi^2 per degree of freedom of the fit in 1/width.
 """
 
 import argparse
@@ -52,9 +52,13 @@ def _averaged(phi: AbstractActivation, depth: int, c_w: float = 1.5, c_b: float 
     return Case(phi, depth, (*FOURTH, *MEANS), (16, 32, 64, 96), draws, 2, c_w=c_w, c_b=c_b)
 
 
+def _exact(phi: AbstractActivation, width: int, draws: int) -> Case:
+    return Case(phi, 2, (*FOURTH, *TANGENT), (width,), (draws,), 0, FOUR, method="autodiff", batch=100)
+
+
 CASES = {
-    "layer 2, sin, 4 inputs": Case(Sin(), 2, FOURTH + TANGENT, (5,), (200_000,), 0, FOUR, method="autodiff", batch=100),
-    "layer 2, tanh, 4 inputs": Case(Tanh(), 2, FOURTH + TANGENT, (7,), (100_000,), 0, FOUR, method="autodiff", batch=100),
+    "layer 2, sin, 4 inputs": _exact(Sin(), 5, 200_000),
+    "layer 2, tanh, 4 inputs": _exact(Tanh(), 7, 100_000),
     "layer 3, tanh": _averaged(Tanh(), 3),
     "layer 3, erf": _averaged(Erf(1.0, 1 / math.sqrt(2)), 3),
     "layer 3, gelu": _averaged(Gelu(), 3, 1.98305826, 0.17292239),

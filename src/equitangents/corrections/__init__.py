@@ -25,6 +25,7 @@ from .report import FiniteWidthReport as FiniteWidthReport
 from .report import finite_width_report as finite_width_report
 from .sample import Sampled as Sampled
 from .sample import sample_tensors as sample_tensors
+from .sample_training import sample_training as sample_training
 from .show import latex as latex
 from .show import text as text
 from .show import to_sympy as to_sympy

@@ -2,8 +2,9 @@ r"""One random network of two outputs, and all its tensors as products of deriva
 
 With $v_{i\alpha} = \partial z_{i\alpha}$ by the stored parameters, whose plain gradients carry the rates,
 
-$$\hat H = v \cdot v, \qquad d\hat H_{012} = \partial^2 z_0[v_1, v_2], \qquad dd\hat I_{0123} = \partial^3 z_0[v_1, v_2, v_3],
-  \qquad dd\hat{II}_{1234} = \partial^2 z_1[v_3, \cdot] \cdot \partial^2 z_2[v_4, \cdot].$$
+$$\hat H = v \cdot v, \quad d\hat H_{012} = \partial^2 z_0[v_1, v_2], \quad
+  dd\hat I_{0123} = \partial^3 z_0[v_1, v_2, v_3], \quad
+  dd\hat{II}_{1234} = \partial^2 z_1[v_3, \cdot] \cdot \partial^2 z_2[v_4, \cdot].$$
 """
 
 from typing import NamedTuple

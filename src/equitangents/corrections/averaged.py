@@ -3,7 +3,8 @@ r"""One random network with its last layer averaged analytically: low-noise esti
 Given the layers before, the covariance and the mean tangent kernel of the outputs are
 
 $$\hat G_{12} = C_b + \frac{C_W}{n} \sum_j \sigma_{j1}\sigma_{j2}, \qquad
-  \hat\Lambda_{12} = \lambda_b + \frac1n \sum_j [\lambda_W \sigma_{j1}\sigma_{j2} + C_W \sigma'_{j1}\sigma'_{j2} \hat H_{jj;12}],$$
+  \hat\Lambda_{12} = \lambda_b
+  + \frac1n \sum_j [\lambda_W \sigma_{j1}\sigma_{j2} + C_W \sigma'_{j1}\sigma'_{j2} \hat H_{jj;12}],$$
 
 and at any width $V = n\,\mathrm{Cov}(\hat G, \hat G)$, $D = n\,\mathrm{Cov}(\hat G, \hat\Lambda)$,
 $A = n\,\mathrm{Cov}(\hat\Lambda, \hat\Lambda)$, $F = E\hat F$, $B = E\hat B$ with sums over two neurons for the hatted

@@ -27,14 +27,15 @@ def critical_net(
     Args:
         phi: the nonlinearity.
         widths: of all layers, the outputs last.
-        lambda_w, lambda_b: $\tilde\lambda_W, \tilde\lambda_b$; in gradient descent what counts is their product with the
-            learning rate.
+        lambda_w, lambda_b: $\tilde\lambda_W, \tilde\lambda_b$; in gradient descent their product with the learning
+            rate counts.
 
     Raises:
         ValueError: no widths, or a nonlinearity that has no critical prior.
 
-    Caveat: exponents of the leading order in depth, for large L and the limit of infinite width. Where $\sigma_b$ is 0
-    biases start at 0.
+    Caveat: exponents of the leading order in depth, for large L and the limit of infinite width, and for inputs whose
+    variance after the first layer, $C_b + C_W |x|^2 / n_0$, is near $K^*$ in the half-stable class (below it they are
+    attracted elsewhere). Where $\sigma_b$ is 0 biases start at 0.
 
     References:
         Roberts, Yaida and Hanin (2022), arXiv:2106.10165, chapter 9 (equivalence principle).

@@ -39,8 +39,9 @@ def criticality(phi: AbstractActivation) -> Criticality:
     r"""Universality class and critical $(\sigma_w, \sigma_b)$ of a nonlinearity.
 
     - $\phi(z) = a_\pm z$: $C_b = 0$, $C_W = 2 / (a_+^2 + a_-^2)$.
-    - $\phi(0) = 0 \ne \phi'(0) = \sigma_1$ and $a_1 = \sigma_3/\sigma_1 + \frac34 (\sigma_2/\sigma_1)^2 < 0$: $C_b = 0$,
-      $C_W = 1/\sigma_1^2$, $K^* = 0$, and $p_\perp = b_1/a_1$ with $b_1 = \sigma_3/\sigma_1 + (\sigma_2/\sigma_1)^2$.
+    - $\phi(0) = 0 \ne \phi'(0) = \sigma_1$ and $a_1 = \sigma_3/\sigma_1 + \frac34 (\sigma_2/\sigma_1)^2 < 0$:
+      $C_b = 0$, $C_W = 1/\sigma_1^2$, $K^* = 0$; and $p_\perp = b_1/a_1$ with
+      $b_1 = \sigma_3/\sigma_1 + (\sigma_2/\sigma_1)^2$.
     - else the smallest $K^*$ in [1e-3, 1e4] with $E[\phi\phi''] = 0$ and $C_b = K^* - C_W g(K^*) \ge 0$,
       $C_W = 1 / E\phi'^2$.
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .legs import Legs, Tensors, check_targets, training_indices, with_outputs
+from .legs import Legs, check_targets, training_indices, with_outputs
+from .moments import Moments
 
 
 class TrainedMean(NamedTuple):
@@ -39,7 +40,7 @@ class TrainedMean(NamedTuple):
         return self.ntk_shift / self.width
 
 
-def gradient_step(found: Tensors, y: Array, learning_rate: float) -> TrainedMean:
+def gradient_step(found: Moments, y: Array, learning_rate: float) -> TrainedMean:
     r"""Mean output and tangent kernel after one step of gradient descent on $\frac12 \sum (z - y)^2$.
 
     Args:
@@ -74,7 +75,7 @@ def _step(legs: Legs, a: Array, y: Array, eta: float) -> tuple[Array, Array, Arr
     return eta * legs.ntk[:, a] @ y, shift, ntk
 
 
-def _shaped(found: Tensors, outputs: int, output: Array, shift: Array, ntk: Array) -> TrainedMean:
+def _shaped(found: Moments, outputs: int, output: Array, shift: Array, ntk: Array) -> TrainedMean:
     """Indices of (output, sample) taken apart; times first."""
     samples = len(found.K)
     times = output.shape[:-1]

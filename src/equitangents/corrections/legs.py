@@ -1,31 +1,14 @@
 """Tensors of 1/width with their neurons written out: one index for (output, sample)."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .moments import Moments
+
 NEEDED = ("K", "Theta", "H1", "A", "B", "P", "Q", "R", "S", "T", "U")
 """What training to order 1/width asks `expand` for."""
-
-
-class Tensors(Protocol):
-    """One layer of `expand`, with `NEEDED` among its tensors."""
-
-    K: Array
-    Theta: Array
-    H1: Array
-    A: Array
-    B: Array
-    P: Array
-    Q: Array
-    R: Array
-    S: Array
-    T: Array
-    U: Array
-
-    @property
-    def width(self) -> int: ...
 
 
 class Legs(NamedTuple):
@@ -48,7 +31,7 @@ class Legs(NamedTuple):
     dd2: Array
 
 
-def with_outputs(found: Tensors, outputs: int) -> Legs:
+def with_outputs(found: Moments, outputs: int) -> Legs:
     """The sums over pairings of neuron indices by which the tensors are defined."""
     eye = jnp.eye(outputs, dtype=found.K.dtype)
 

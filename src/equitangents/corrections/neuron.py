@@ -11,8 +11,11 @@ from ..nets import AbstractActivation, Dense
 
 
 def through_neuron(phi: AbstractActivation, layer: Dense, k: Array, theta: Array, f: Array | None = None) -> Array:
-    r"""$K' = C_b + C_W\langle\sigma\sigma\rangle$, $\Theta' = \lambda_b + \lambda_W\langle\sigma\sigma\rangle + C_W
-    (\Theta\langle\sigma'\sigma'\rangle + F_{\rho\alpha\kappa\beta} \langle\partial_\rho\partial_\kappa(\sigma'_\alpha\sigma'_\beta)\rangle)$.
+    r"""Covariance and tangent kernel after a nonlinearity and a dense layer, for many neurons of correlated tangents.
+
+    $$K' = C_b + C_W\langle\sigma\sigma\rangle, \quad \Theta' = \lambda_b + \lambda_W\langle\sigma\sigma\rangle
+      + C_W [\Theta\langle\sigma'\sigma'\rangle + \tfrac1n F_{\rho\alpha\kappa\beta}
+      \langle\partial_\rho\partial_\kappa(\sigma'_\alpha\sigma'_\beta)\rangle].$$
 
     With $\langle\partial_\rho\partial_\kappa f\rangle = (1 + \delta_{\rho\kappa})\, \partial\langle f\rangle / \partial
     K_{\rho\kappa}$, which holds for functions with kinks too.

@@ -4,7 +4,7 @@ Tensors of layer L carry the prefactor $1/n$, $n = n_{L-1}$ the width before the
 their indices are those of `expand`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 import equinox as eqx
@@ -109,22 +109,25 @@ def sample_tensors(
         raise ValueError(
             "expected a network with a nonlinearity, got a single Dense: it has no corrections in 1/width."
         )
-    count = -(-draws // batch)
-    if count < 2:
-        raise ValueError(f"expected at least two batches, for an error; got draws={draws}, batch={batch}.")
     n = layers.fan_in[-1]
     if method == "averaged":
         limits = layer_limits(layers, x)
-        found = [_averaged(layers, x, limits, jr.fold_in(key, b), names, batch) for b in range(first, first + count)]
-    else:
-        wide = two_outputs(layers)
-        found = [_autodiff(wide, n, x, jr.fold_in(key, b), names, batch) for b in range(first, first + count)]
-    mean, squares = {}, {}
-    for name in names:
-        rows = np.stack([np.asarray(row[name], float) for row in found])
-        mean[name] = rows.mean(0)
-        squares[name] = ((rows - mean[name]) ** 2).sum(0)
-    return Sampled(mean, squares, count, n)
+        return as_batches(lambda k: _averaged(layers, x, limits, k, names, batch), draws, batch, key, first, n)
+    wide = two_outputs(layers)
+    return as_batches(lambda k: _autodiff(wide, n, x, k, names, batch), draws, batch, key, first, n)
+
+
+def as_batches(
+    one: Callable[[PRNGKeyArray], dict[str, Array]], draws: int, batch: int, key: PRNGKeyArray, first: int, width: int
+) -> Sampled:
+    """Batches number `first` and on, as many as `draws` needs; `one` gives their means, from `fold_in(key, number)`."""
+    count = -(-draws // batch)
+    if count < 2:
+        raise ValueError(f"expected at least two batches, for an error; got draws={draws}, batch={batch}.")
+    found = [one(jr.fold_in(key, number)) for number in range(first, first + count)]
+    rows = {name: np.stack([np.asarray(each[name], float) for each in found]) for name in found[0]}
+    mean = {name: row.mean(0) for name, row in rows.items()}
+    return Sampled(mean, {name: ((row - mean[name]) ** 2).sum(0) for name, row in rows.items()}, count, width)
 
 
 def layer_limits(net: Chain, x: Array) -> list[tuple[Array, Array]]:

@@ -1,9 +1,9 @@
 r"""What depth does to one input at infinite width: $K \to C_b + C_W g(K)$ and its two susceptibilities.
 
-$$g(K) = E\,\phi(u)^2, \quad \chi_\parallel = C_W\, g'(K), \quad \chi_\perp = C_W E\,\phi'(u)^2, \qquad u \sim N(0, K),$$
+$$g(K) = E\,\phi(u)^2, \quad \chi_\parallel = C_W\, g'(K), \quad \chi_\perp = C_W E\,\phi'(u)^2, \quad u \sim N(0, K),$$
 
-with $C_W = \sigma_w^2$, $C_b = \sigma_b^2$: a change of the size of an input grows by $\chi_\parallel$ in each layer, one
-of its direction by $\chi_\perp$, and so does the tangent kernel of the layers before.
+with $C_W = \sigma_w^2$, $C_b = \sigma_b^2$: a change of the size of an input grows by $\chi_\parallel$ in each layer,
+one of its direction by $\chi_\perp$, and so does the tangent kernel of the layers before.
 """
 
 import math

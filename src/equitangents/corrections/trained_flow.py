@@ -5,9 +5,9 @@ To this order the flow is closed (each index a neuron and a sample, $\varepsilon
 $$\dot z_I = -\hat H_{Ia}\varepsilon_a, \quad \dot{\hat H}_{IJ} = -(d\hat H_{IJa} + d\hat H_{JIa})\varepsilon_a, \quad
   \dot{d\hat H}_{IJK} = -(dd\hat I_{IJKa} + dd\hat{II}_{JIaK} + dd\hat{II}_{KIaJ})\varepsilon_a,$$
 
-with $dd\hat I, dd\hat{II}$ constant. Around $\varepsilon^0 = U(z(0) - y)$, $U = e^{-\Theta t}$, the mean at order 1/n has four
-sources: the mean of the tangent kernel at the start, its variance, its motion by $d\hat H$, which is correlated with
-z(0), and by the constant means of the second differentials.
+with $dd\hat I, dd\hat{II}$ constant. Around $\varepsilon^0 = U(z(0) - y)$, $U = e^{-\Theta t}$, the mean at order 1/n
+has four sources: the mean of the tangent kernel at the start, its variance, its motion by $d\hat H$, which is
+correlated with z(0), and by the constant means of the second differentials.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +20,8 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from .first_step import TrainedMean, _shaped
-from .legs import Legs, Tensors, check_targets, training_indices, with_outputs
+from .legs import Legs, check_targets, training_indices, with_outputs
+from .moments import Moments
 
 
 class State(NamedTuple):
@@ -45,7 +46,7 @@ class State(NamedTuple):
     pu: Array
 
 
-def gradient_flow_mean(found: Tensors, y: Array, t: ArrayLike) -> TrainedMean:
+def gradient_flow_mean(found: Moments, y: Array, t: ArrayLike) -> TrainedMean:
     r"""Mean output and change of the mean tangent kernel under gradient flow on $\frac12 \sum (z - y)^2$.
 
     Args:
