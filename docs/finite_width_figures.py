@@ -1,4 +1,6 @@
-"""Experiments of Guillen, Misof and Gerken (2025), arXiv:2508.11522, as figures: python docs/finite_width_figures.py [FOLDER]
+"""Experiments of Guillen, Misof and Gerken (2025), arXiv:2508.11522, as figures.
+
+python docs/finite_width_figures.py [FOLDER [NAME ...]]
 
 Sampled means of finite networks against K + G1/n and Theta + H1/n (GELU, 4 layers), the tangent kernel of ReLU against
 depth at three priors, and the corrections of ReLU, which are none for an input with itself. About three minutes.
@@ -17,9 +19,8 @@ import numpy as np
 from equitangents import monte_carlo, nngp_and_ntk
 from equitangents.corrections import expand, phase_diagram, sample_tensors
 from equitangents.nets import AbstractActivation, Dense, Gelu, Relu, Serial, Tanh
-from equitangents.plots import save
-from equitangents.plots.finite_width import Curve, Panel, Sheet, means_against
-from equitangents.plots.phases import phases
+from equitangents.plots import means_against, phases, save
+from equitangents.plots.finite_width import Curve, Panel, Sheet
 
 WIDTHS = (10, 15, 20, 30, 50, 80, 120, 220)
 X = jnp.array([[0.6, -0.9, 0.4, 0.8], [-0.2, 0.7, 1.1, 0.3]])

@@ -6,6 +6,7 @@ from .critical_net import critical_net as critical_net
 from .critical_net import largest_learning_rate as largest_learning_rate
 from .criticality import Criticality as Criticality
 from .criticality import criticality as criticality
+from .expand import expand as expand
 from .expectations import expectations as expectations
 from .extrapolate import Extrapolated as Extrapolated
 from .extrapolate import extrapolate as extrapolate
@@ -19,6 +20,7 @@ from .generate import recursion as recursion
 from .legs import NEEDED as NEEDED
 from .means import estimated_errors as estimated_errors
 from .means import gaussian_means as gaussian_means
+from .moments import Moments as Moments
 from .phases import PhaseDiagram as PhaseDiagram
 from .phases import phase_diagram as phase_diagram
 from .report import FiniteWidthReport as FiniteWidthReport

@@ -7,7 +7,7 @@ $$\hat H = v \cdot v, \quad d\hat H_{012} = \partial^2 z_0[v_1, v_2], \quad
   dd\hat{II}_{1234} = \partial^2 z_1[v_3, \cdot] \cdot \partial^2 z_2[v_4, \cdot].$$
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,9 +31,9 @@ class Draw(NamedTuple):
 
     z: Array
     h: Array
-    dh: Array | None = None
-    dd1: Array | None = None
-    dd2: Array | None = None
+    dh: Any = None
+    dd1: Any = None
+    dd2: Any = None
 
 
 def two_outputs(net: Chain) -> Serial:

@@ -65,14 +65,14 @@ def phase_diagram(phi: AbstractActivation, sigma_w: ArrayLike, sigma_b: ArrayLik
     >>> (found.chi_perp < 1).tolist()  # ordered, chaotic
     [[True, False]]
     """
-    axes = [np.asarray(axis, float) for axis in (sigma_w, sigma_b)]
-    for name, axis in zip(("sigma_w", "sigma_b"), axes, strict=True):
+    w, b = (np.asarray(axis, float) for axis in (sigma_w, sigma_b))
+    for name, axis in (("sigma_w", w), ("sigma_b", b)):
         if axis.ndim != 1 or not axis.size or not np.all(axis >= 0):
             raise ValueError(f"expected {name} to be a vector of numbers >= 0, got {axis!r}; pass for example [1, 2].")
-    c_b, c_w = (jnp.asarray(a) for a in np.meshgrid(axes[1] ** 2, axes[0] ** 2, indexing="ij"))
+    c_b, c_w = (jnp.asarray(a) for a in np.meshgrid(b**2, w**2, indexing="ij"))
     k, parallel, perp = (np.array(a, float) for a in _fixed(phi, c_w, c_b))
     k[k >= DIVERGED] = np.inf
-    return PhaseDiagram(phi, *axes, k, parallel, perp, criticality(phi))
+    return PhaseDiagram(phi, w, b, k, parallel, perp, criticality(phi))
 
 
 @eqx.filter_jit

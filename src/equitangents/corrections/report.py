@@ -72,11 +72,13 @@ def finite_width_report(net: AbstractLayer, x: Array, accuracy: float = 0.05) ->
     variances = float(np.max(v / k**2)), float(np.max((a + 2 * b) / ntk**2))
     n = found.width
     return FiniteWidthReport(
-        n,
-        sum(1 / width for width in chain(net, x).fan_in[1:]),
-        *(shift / n for shift in shifts),
-        *(variance / n for variance in variances),
-        accuracy,
-        max(1, math.ceil(max(shifts) / accuracy)),
-        max(1, math.ceil(max(*variances) / accuracy**2)),
+        width=n,
+        depth_to_width=sum(1 / width for width in chain(net, x).fan_in[1:]),
+        nngp_shift=shifts[0] / n,
+        ntk_shift=shifts[1] / n,
+        nngp_variance=variances[0] / n,
+        ntk_variance=variances[1] / n,
+        accuracy=accuracy,
+        width_for_means=max(1, math.ceil((1 - 1e-9) * max(shifts) / accuracy)),
+        width_for_one=max(1, math.ceil((1 - 1e-9) * max(variances) / accuracy**2)),
     )

@@ -133,7 +133,8 @@ def as_batches(
 def layer_limits(net: Chain, x: Array) -> list[tuple[Array, Array]]:
     r"""K and $\Theta$ of each layer at infinite width."""
     layers = [layer for pair in zip(net.dense, net.activations, strict=False) for layer in pair] + [net.dense[-1]]
-    return [tuple(nngp_and_ntk(Serial(*layers[: 2 * number + 1]), x)) for number in range(len(net.dense))]
+    stacks = [Serial(*layers[: 2 * number + 1]) for number in range(len(net.dense))]
+    return [(k, theta) for k, theta in (nngp_and_ntk(stack, x) for stack in stacks)]
 
 
 def _averaged(net: Chain, x: Array, limits, key: PRNGKeyArray, names: tuple[str, ...], batch: int) -> dict[str, Array]:

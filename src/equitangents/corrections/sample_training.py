@@ -58,13 +58,16 @@ def sample_training(
     theta = ntk(net, x)
     cross, inner = theta[:, : len(y)], theta[: len(y), : len(y)]
     rates, vectors = jnp.linalg.eigh(inner)
-    if t is None:
-        steps, size, limit = 1, learning_rate, learning_rate * cross @ y
+    if learning_rate is not None:
+        step, steps, size, limit = _descent, 1, learning_rate, learning_rate * cross @ y
     else:
-        steps = max(1, math.ceil(4 * t * float(rates[-1])))  # Runge-Kutta of order 4: 1e-5 of a step's change
+        assert t is not None
+        step, steps = (
+            _runge_kutta,
+            max(1, math.ceil(4 * t * float(rates[-1]))),
+        )  # Runge-Kutta of order 4: 1e-5 of a step's change
         grown = jnp.where(rates * t > 1e-12, -jnp.expm1(-rates * t) / rates, t)
         size, limit = t / steps, cross @ ((vectors * grown[None]) @ (vectors.T @ y))
-    step = _descent if t is None else _runge_kutta
 
     def one(key: PRNGKeyArray) -> dict[str, Array]:
         return _trained(layers, x, y, key, step, jnp.asarray(size, x.dtype), jnp.asarray(steps), limit, batch)
