@@ -23,8 +23,8 @@ from equitangents.corrections import Sampled, expand, extrapolate, sample_tensor
 from equitangents.nets import AbstractActivation, Dense, Erf, Gelu, Relu, Serial, Sin, Tanh
 
 MEANS, FOURTH, TANGENT = ("G1", "H1"), ("V", "D", "F", "A", "B"), ("P", "Q", "R", "S", "T", "U")
-TWO = jnp.array([[0.8, -0.5, 1.1], [0.2, 1.3, -0.4]])
-FOUR = jnp.array([[0.8, -0.5, 1.1], [0.2, 1.3, -0.4], [-0.9, 0.3, 0.5], [1.2, 0.6, -0.1]])
+TWO = np.array([[0.8, -0.5, 1.1], [0.2, 1.3, -0.4]])
+FOUR = np.array([[0.8, -0.5, 1.1], [0.2, 1.3, -0.4], [-0.9, 0.3, 0.5], [1.2, 0.6, -0.1]])
 
 
 class Case(NamedTuple):
@@ -36,7 +36,7 @@ class Case(NamedTuple):
     widths: tuple[int, ...]
     draws: tuple[int, ...]
     degree: int
-    x: jax.Array = TWO
+    x: np.ndarray = TWO
     c_w: float = 1.5
     c_b: float = 0.1
     method: str = "averaged"
@@ -110,7 +110,7 @@ def sample(name: str, case: Case, state: State, until: float) -> bool:
                 return False
             piece = max(2, min(40, wanted - done))
             found = sample_tensors(
-                case.net(width), case.x, case.tensors, piece * case.batch, key,
+                case.net(width), jnp.asarray(case.x), case.tensors, piece * case.batch, key,
                 method=case.method, batch=case.batch, first=done,
             )  # fmt: skip
             state.add(label, found)
@@ -119,7 +119,7 @@ def sample(name: str, case: Case, state: State, until: float) -> bool:
 
 def table(name: str, case: Case, state: State) -> list[str]:
     """One line for each tensor."""
-    expected = expand(case.net(case.widths[0]), case.x, case.tensors)[-1]
+    expected = expand(case.net(case.widths[0]), jnp.asarray(case.x), case.tensors)[-1]
     runs = [state.runs[f"{name}, n={width}"] for width in case.widths]
     lines = []
     for tensor in case.tensors:

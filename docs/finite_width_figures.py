@@ -16,14 +16,16 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 
-from equitangents import monte_carlo, nngp_and_ntk
 from equitangents.corrections import expand, phase_diagram, sample_tensors
+from equitangents.corrections.averaged import averages
+from equitangents.corrections.chain import chain
+from equitangents.corrections.sample import layer_limits
 from equitangents.nets import AbstractActivation, Dense, Gelu, Relu, Serial, Tanh
 from equitangents.plots import means_against, phases, save
 from equitangents.plots.finite_width import Curve, Panel, Sheet
 
 WIDTHS = (10, 15, 20, 30, 50, 80, 120, 220)
-X = jnp.array([[0.6, -0.9, 0.4, 0.8], [-0.2, 0.7, 1.1, 0.3]])
+X = np.array([[0.6, -0.9, 0.4, 0.8], [-0.2, 0.7, 1.1, 0.3]])
 
 
 def bias_free(phi: AbstractActivation, width: int, depth: int, c_w: float) -> Serial:
@@ -34,11 +36,13 @@ def bias_free(phi: AbstractActivation, width: int, depth: int, c_w: float) -> Se
 
 def against_width(phi: AbstractActivation, c_w: float, title: str, deviation: bool) -> Sheet:
     """E z z and E Theta of two inputs, diagonal and off it; `deviation`: less their limits, times the width."""
-    limit = expand(bias_free(phi, 10, 4, c_w), X)[-1]
+    limit = expand(bias_free(phi, 10, 4, c_w), jnp.asarray(X))[-1]
     found = []
     for width in WIDTHS:
-        draws = 20_000 if width <= 50 else 4_000 if width <= 120 else 1_500
-        found.append(sample_tensors(bias_free(phi, width, 4, c_w), X, ("G1", "H1"), draws, jr.key(width), batch=100))
+        draws = 10_000 if width <= 50 else 2_000 if width <= 120 else 500
+        found.append(
+            sample_tensors(bias_free(phi, width, 4, c_w), jnp.asarray(X), ("G1", "H1"), draws, jr.key(width), batch=50)
+        )
     n, smooth = np.array(WIDTHS, float), np.geomspace(WIDTHS[0], WIDTHS[-1], 100)
     parts = []
     for name, mean, first in (("NNGP", limit.K, "G1"), ("NTK", limit.Theta, "H1")):
@@ -54,19 +58,22 @@ def against_width(phi: AbstractActivation, c_w: float, title: str, deviation: bo
 
 
 def against_depth() -> Sheet:
-    """The mean tangent kernel of ReLU networks of width 200 divided by that of the first layer, and its spread."""
-    depths, curves = (2, 5, 10, 15, 20, 25, 30), []
+    """The mean tangent kernel of one input at each layer of ReLU networks of 30 layers, and at infinite width."""
+    shown, x, curves = np.array([2, 5, 10, 15, 20, 25, 30]), jnp.asarray(X[:1]), []
     for c_w in (0.25, 2.0, 4.0):
-        rows = []
-        for depth in depths:
-            found = monte_carlo(bias_free(Relu(), 200, depth, c_w), X[:1], key=jr.key(depth), networks=200)
-            rows.append((found.ntk[0, 0], found.ntk_error[0, 0]))
-        value, error = (np.array(column, float) for column in zip(*rows, strict=True))
-        exact = [float(nngp_and_ntk(bias_free(Relu(), 1, depth, c_w), X[:1])[1][0, 0]) for depth in depths]
-        curves.append(Curve(f"C_W = {c_w:g}", np.array(depths), value, error, np.array(depths), np.array(exact)))
-    linear = Panel("critical prior, C_W = 2: linear in depth", "E NTK", curves[1:2])
-    return Sheet("ReLU without biases, width 200, and infinite width (lines)", "layers",
-                 [Panel("three priors", "E NTK", curves, log=True), linear], 2, log_x=False)  # fmt: skip
+        net = chain(bias_free(Relu(), 200, 30, c_w), x)
+        limits = layer_limits(net, x)
+        draw = jax.jit(lambda key, net=net, limits=limits: averages(net, x, limits, key))
+        drawn = [draw(key) for key in jr.split(jr.key(1), 60)]
+        theta = np.array([float(limit[1][0, 0]) for limit in limits])
+        values = np.array([[float(layer.tangent[0, 0]) for layer in network] for network in drawn]) + theta[None, 1:]
+        error = values.std(0, ddof=1) / math.sqrt(len(values))
+        curves.append(
+            Curve(f"C_W = {c_w:g}", shown, values.mean(0)[shown - 2], error[shown - 2], shown, theta[shown - 1])
+        )
+    critical = Panel("critical prior, C_W = 2: linear in depth", "E NTK", curves[1:2])
+    return Sheet("ReLU without biases: sampled at width 200, and infinite width (lines)", "layer",
+                 [Panel("three priors", "E NTK", curves, log=True), critical], 2, log_x=False)  # fmt: skip
 
 
 FIGURES: dict[str, Callable[[], object]] = {

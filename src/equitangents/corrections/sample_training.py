@@ -65,7 +65,7 @@ def sample_training(
         step, steps = (
             _runge_kutta,
             max(1, math.ceil(4 * t * float(rates[-1]))),
-        )  # Runge-Kutta of order 4: 1e-5 of a step's change
+        )
         grown = jnp.where(rates * t > 1e-12, -jnp.expm1(-rates * t) / rates, t)
         size, limit = t / steps, cross @ ((vectors * grown[None]) @ (vectors.T @ y))
 
