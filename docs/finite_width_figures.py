@@ -24,7 +24,7 @@ from equitangents.nets import AbstractActivation, Dense, Gelu, Relu, Serial, Tan
 from equitangents.plots import means_against, phases, save
 from equitangents.plots.finite_width import Curve, Panel, Sheet
 
-WIDTHS = (10, 15, 20, 30, 50, 80, 120, 220)
+WIDTHS = (10, 20, 50, 110, 220)
 X = np.array([[0.6, -0.9, 0.4, 0.8], [-0.2, 0.7, 1.1, 0.3]])
 
 
@@ -58,19 +58,22 @@ def against_width(phi: AbstractActivation, c_w: float, title: str, deviation: bo
 
 
 def against_depth() -> Sheet:
-    """The mean tangent kernel of one input at each layer of ReLU networks of 30 layers, and at infinite width."""
-    shown, x, curves = np.array([2, 5, 10, 15, 20, 25, 30]), jnp.asarray(X[:1]), []
+    """The mean tangent kernel of one input at each layer of ReLU networks of 30 layers, and at infinite width.
+
+    Drawn at C_W = 2: without biases the tangent kernel of layer l is homogeneous in C_W, of degree l - 1.
+    """
+    layers, x = np.array([2, 5, 10, 15, 20, 25, 30]), jnp.asarray(X[:1])
+    net = chain(bias_free(Relu(), 200, 30, 2.0), x)
+    limits = layer_limits(net, x)
+    draw = jax.jit(lambda key: [layer.tangent[0, 0] for layer in averages(net, x, limits, key)])
+    theta = np.array([float(limit[1][0, 0]) for limit in limits])
+    drawn = theta[None, 1:] + np.array([draw(key) for key in jr.split(jr.key(1), 60)])
+    mean, error = drawn.mean(0)[layers - 2], drawn.std(0, ddof=1)[layers - 2] / math.sqrt(len(drawn))
+    curves = []
     for c_w in (0.25, 2.0, 4.0):
-        net = chain(bias_free(Relu(), 200, 30, c_w), x)
-        limits = layer_limits(net, x)
-        draw = jax.jit(lambda key, net=net, limits=limits: averages(net, x, limits, key))
-        drawn = [draw(key) for key in jr.split(jr.key(1), 60)]
-        theta = np.array([float(limit[1][0, 0]) for limit in limits])
-        values = np.array([[float(layer.tangent[0, 0]) for layer in network] for network in drawn]) + theta[None, 1:]
-        error = values.std(0, ddof=1) / math.sqrt(len(values))
-        curves.append(
-            Curve(f"C_W = {c_w:g}", shown, values.mean(0)[shown - 2], error[shown - 2], shown, theta[shown - 1])
-        )
+        scale = (c_w / 2) ** (layers - 1.0)
+        limit = scale * theta[layers - 1]
+        curves.append(Curve(f"C_W = {c_w:g}", layers, scale * mean, scale * error, layers, limit))
     critical = Panel("critical prior, C_W = 2: linear in depth", "E NTK", curves[1:2])
     return Sheet("ReLU without biases: sampled at width 200, and infinite width (lines)", "layer",
                  [Panel("three priors", "E NTK", curves, log=True), critical], 2, log_x=False)  # fmt: skip
