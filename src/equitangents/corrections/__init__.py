@@ -1,5 +1,9 @@
 """What 1/width adds to an infinitely wide network: generated recursions of finite-width tensors, their diagrams."""
 
+from . import errorfunction as errorfunction
+from . import exact as exact
+from . import kinks as kinks
+from . import waves as waves
 from .compile import Hyper as Hyper
 from .compile import compiled as compiled
 from .critical_net import critical_net as critical_net
@@ -25,6 +29,7 @@ from .phases import PhaseDiagram as PhaseDiagram
 from .phases import phase_diagram as phase_diagram
 from .report import FiniteWidthReport as FiniteWidthReport
 from .report import finite_width_report as finite_width_report
+from .rules import Nodes as Nodes
 from .sample import Sampled as Sampled
 from .sample import sample_tensors as sample_tensors
 from .sample_training import sample_training as sample_training

@@ -58,6 +58,11 @@ class Program:
     means: np.ndarray
     target: np.ndarray
 
+    @property
+    def complete(self) -> tuple[str, ...]:
+        """The tensors of which all components are there; others were needed for a few of theirs."""
+        return tuple(name for name, found in self.orbits.items() if np.all(found.of >= 0))
+
     @functools.cached_property
     def offsets(self) -> dict[str, int]:
         """Where the components of each tensor begin; under "" how many there are."""
@@ -76,7 +81,7 @@ class Program:
 
     def unpack(self, state: Array, names: Iterable[str] | None = None) -> dict[str, Array]:
         """Full tensors (..., m, ..., m) of vectors of shape (..., components)."""
-        wanted = self.orbits if names is None else names
+        wanted = self.complete if names is None else names
         return {name: state[..., self.offsets[name] + self.orbits[name].of] for name in wanted}
 
     def step(self, layer: AbstractActivation, state: Array, hyper: Hyper, rules: Rules) -> Array:
@@ -123,6 +128,15 @@ def closure(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(needed, key=lambda name: (tensor(name).slots, name not in ("K", "Theta"), name)))
 
 
+def _distinct(names: tuple[str, ...]) -> dict[str, int]:
+    """How many different samples the needed components of each tensor have: no more than the wanted one's slots."""
+    most: dict[str, int] = {}
+    for wanted in ("K", *names):
+        for name in closure((wanted,)):
+            most[name] = max(most.get(name, 0), tensor(wanted).slots)
+    return {name: most[name] for name in closure(names)}
+
+
 @functools.lru_cache(maxsize=64)
 def compiled(names: tuple[str, ...], samples: int) -> Program:
     """The program for some tensors, and for what they need, over any number of samples.
@@ -141,7 +155,7 @@ def compiled(names: tuple[str, ...], samples: int) -> Program:
         raise ValueError(
             f"expected at most 4 inputs for a tensor of more than 4 indices, got {samples}; split them into groups."
         )
-    found = {name: orbits(name, samples) for name in closure(names)}
+    found = {name: orbits(name, samples, most) for name, most in _distinct(names).items()}
     offsets = _offsets(found)
     parts = [
         _entries(summand, found[name].representatives, offsets[name], offsets, found)

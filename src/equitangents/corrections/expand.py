@@ -9,7 +9,7 @@ from jaxtyping import Array
 from ..nets import AbstractLayer
 from .accuracy import choose_nodes
 from .chain import chain
-from .compile import closure, compiled
+from .compile import compiled
 from .moments import Moments
 from .rules import COARSER, Nodes, rules
 from .solve import all_layers
@@ -27,6 +27,7 @@ def expand(
         net: Dense, nonlinearity, Dense, ..., Dense, with any widths, priors and rates, which may differ by layer.
         x: (m, channels), float64. The cost over more than four inputs is that of their subsets of four.
         tensors: names, such as "K", "Theta", "G1", "H1", "V", "D", "F", "A", "B", or "P" to "U" of dNTK and ddNTK.
+            Those with two indices alone ask for pairs of inputs only, however many there are.
         nodes: of the quadrature in each dimension: over at most two inputs, and over more. By default 100, and as many
             as an error of 1e-6 asks for, if the numbers of the network and the inputs can be looked at.
 
@@ -48,9 +49,8 @@ def expand(
     >>> [round(float(record.V[0, 0, 0, 0]), 6) for record in expand(linear, jnp.ones((1, 3)))]  # 2 (l - 1) K^2
     [0.0, 2.0, 4.0]
     """
-    names = closure(_named(tensors))
     found = chain(net, x)
-    program = compiled(names, x.shape[0])
+    program = compiled(_named(tensors), x.shape[0])
     gram = jnp.matmul(x, x.T, precision=lax.Precision.HIGHEST) / x.shape[1]
     hypers = found.hypers(x.dtype)
     nodes = choose_nodes(found.runs(), gram, hypers) if nodes is None else nodes

@@ -12,17 +12,17 @@ class Orbits(NamedTuple):
 
     Attributes:
         representatives: (number, slots) samples of one component of each orbit.
-        of: (m, ..., m) which orbit a component belongs to.
+        of: (m, ..., m) which orbit a component belongs to; -1 for one that is left out.
     """
 
     representatives: np.ndarray
     of: np.ndarray
 
 
-def orbits(name: str, samples: int) -> Orbits:
-    """The distinct components.
+def orbits(name: str, samples: int, distinct: int) -> Orbits:
+    """The distinct components that have at most `distinct` different samples.
 
-    >>> [len(orbits(name, 2).representatives) for name in ("K", "V", "Q")]
+    >>> [len(orbits(name, 2, 4).representatives) for name in ("K", "V", "Q")]
     [3, 6, 16]
     """
     slots = tensor(name).slots
@@ -30,4 +30,8 @@ def orbits(name: str, samples: int) -> Orbits:
     place = samples ** np.arange(slots)[::-1]
     least = np.min([components[:, list(p)] @ place for p in tensor(name).symmetries], axis=0)
     codes, of = np.unique(least, return_inverse=True)
-    return Orbits(components[codes], of.reshape((samples,) * slots))
+    found = components[codes]
+    ordered = np.sort(found, axis=1)
+    kept = 1 + np.sum(ordered[:, 1:] != ordered[:, :-1], axis=1) <= distinct
+    place_of = np.where(kept, np.cumsum(kept) - 1, -1)
+    return Orbits(found[kept], place_of[of].reshape((samples,) * slots))
