@@ -22,7 +22,7 @@ from equitangents.corrections.chain import chain
 from equitangents.corrections.sample import layer_limits
 from equitangents.nets import AbstractActivation, Dense, Gelu, Relu, Serial, Tanh
 from equitangents.plots import means_against, phases, save
-from equitangents.plots.finite_width import Curve, Panel, Sheet
+from equitangents.plots.finite_width import COLOURS, Curve, Panel, Sheet
 
 WIDTHS = (10, 20, 50, 110, 220)
 X = np.array([[0.6, -0.9, 0.4, 0.8], [-0.2, 0.7, 1.1, 0.3]])
@@ -70,11 +70,11 @@ def against_depth() -> Sheet:
     drawn = theta[None, 1:] + np.array([draw(key) for key in jr.split(jr.key(1), 60)])
     mean, error = drawn.mean(0)[layers - 2], drawn.std(0, ddof=1)[layers - 2] / math.sqrt(len(drawn))
     curves = []
-    for c_w in (0.25, 2.0, 4.0):
+    for c_w, colour in zip((0.25, 2.0, 4.0), COLOURS, strict=False):
         scale = (c_w / 2) ** (layers - 1.0)
         limit = scale * theta[layers - 1]
-        curves.append(Curve(f"C_W = {c_w:g}", layers, scale * mean, scale * error, layers, limit))
-    critical = Panel("critical prior, C_W = 2: linear in depth", "E NTK", curves[1:2])
+        curves.append(Curve(f"C_W = {c_w:g}", layers, scale * mean, scale * error, layers, limit, None, colour))
+    critical = Panel("C_W = 2, critical: linear in depth", "E NTK", curves[1:2])
     return Sheet("ReLU without biases: sampled at width 200, and infinite width (lines)", "layer",
                  [Panel("three priors", "E NTK", curves, log=True), critical], 2, log_x=False)  # fmt: skip
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from .style import GREY, panels, styled, ticks_at
 
@@ -19,6 +20,7 @@ class Curve(NamedTuple):
         x, value, error: of the points; errors are standard errors.
         line_x, line: of the prediction.
         limit: at infinite width; None: not drawn.
+        colour: of points and line.
     """
 
     label: str
@@ -28,6 +30,7 @@ class Curve(NamedTuple):
     line_x: np.ndarray
     line: np.ndarray
     limit: float | None = None
+    colour: str = COLOURS[0]
 
 
 class Panel(NamedTuple):
@@ -55,7 +58,8 @@ def means_against(sheet: Sheet) -> Figure:
     rows = -(-len(sheet.panels) // sheet.columns)
     figure, axes = panels(rows, sheet.columns, 0.9 + 2.1 * rows, sheet.title)
     for axis, panel in zip(axes.flat, sheet.panels, strict=False):
-        for curve, colour in zip(panel.curves, COLOURS, strict=False):
+        for curve in panel.curves:
+            colour = curve.colour
             axis.plot(curve.line_x, curve.line, color=colour, lw=1.3)
             axis.errorbar(
                 curve.x, curve.value, 2 * curve.error, fmt="o", color=colour, ms=3.8, elinewidth=1, label=curve.label
@@ -65,6 +69,7 @@ def means_against(sheet: Sheet) -> Figure:
         axis.set(title=panel.title, ylabel=panel.y_label)
         if panel.log:
             axis.set_yscale("log")
+            axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}"))
         if sheet.log_x:
             axis.set_xscale("log")
             ticks_at(axis.xaxis, {x for curve in panel.curves for x in np.asarray(curve.x).tolist()})
