@@ -86,13 +86,10 @@ def test_the_two_methods_agree_where_the_expansion_does_not_hold(getkey):
 def test_the_mean_tangent_kernel_of_relu_has_no_correction_for_an_input_with_itself(width, getkey):
     """At any width, so not to any order; by an estimator that knows nothing of it, raw products of gradients."""
     net, x = Serial(*[Dense(width, 2**0.5), Relu()] * 3, Dense(1, 2**0.5)), TWO[:1]
-    found = sample_tensors(net, x, ("B", "A"), 2_000, getkey())
-    fluctuation = math.sqrt((found.mean["A"] + 2 * found.mean["B"]).item() / width)
-    draws = _kernels(net, x, getkey(), 40_000)
-    theta = ntk(net, x).item()
+    draws, theta = _kernels(net, x, getkey(), 40_000), ntk(net, x).item()
     error = float(jnp.std(draws)) / math.sqrt(len(draws))
     assert abs(float(jnp.mean(draws)) - theta) < 4 * error < 0.1 * theta
-    assert fluctuation > 0.3 * theta  # single networks are far off
+    assert jnp.std(draws) > 0.5 * theta  # single networks are far off
 
 
 def _kernels(net, x, key, draws):
@@ -106,7 +103,7 @@ def _kernels(net, x, key, draws):
 def test_relu_corrections_of_two_inputs_fall_as_one_over_width(getkey):
     """n (E Theta - Theta_infinity) goes to H1, 0 on the diagonal to the last digit."""
     widths = (16, 32, 64)
-    net = [Serial(*[Dense(n, 2**0.5), Relu()] * 3, Dense(1, 2**0.5)) for n in widths]
+    net = [Serial(*[Dense(n, 2**0.5), Relu()] * 2, Dense(1, 2**0.5)) for n in widths]
     runs = [sample_tensors(each, TWO, ("G1", "H1"), 10_000, getkey()) for each in net]
     expected = expand(net[0], TWO, ("G1", "H1"))[-1]
     for name in ("G1", "H1"):

@@ -94,6 +94,7 @@ def sample_tensors(
         TypeError, ValueError: networks, inputs or names that do not fit.
 
     >>> from equitangents.nets import Dense, Relu
+    >>> jax.config.update("jax_enable_x64", True)
     >>> net = Serial(Dense(5, 2**0.5), Relu(), Dense(1, 2**0.5))
     >>> found = sample_tensors(net, jnp.ones((1, 3)), ["V"], 4000, jr.key(0))
     >>> bool(abs(found.mean["V"].item() - 5 * 2**2) < 4 * found.error["V"].item())  # (3 rho - 1) K^2, rho = 2, K = 2

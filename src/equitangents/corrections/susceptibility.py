@@ -25,7 +25,7 @@ from ..numerics import expectation_1d
 NODES = 400  # in one dimension they cost nothing, and leave 1e-12 for tanh at variance 30
 
 
-class Moments(NamedTuple):
+class SingleMoments(NamedTuple):
     r"""$g = E\phi^2$, its derivative $g'$ by the variance, and $p = E\phi'^2$; of the shape of the variance."""
 
     g: Array
@@ -33,7 +33,7 @@ class Moments(NamedTuple):
     p: Array
 
 
-def moments(phi: AbstractActivation, k: ArrayLike, nodes: int | None = None) -> Moments:
+def moments(phi: AbstractActivation, k: ArrayLike, nodes: int | None = None) -> SingleMoments:
     """Expectations over one Gaussian preactivation of variance k.
 
     Args:
@@ -45,10 +45,10 @@ def moments(phi: AbstractActivation, k: ArrayLike, nodes: int | None = None) -> 
 
 
 @eqx.filter_jit
-def _moments(phi: AbstractActivation, k: Array, nodes: int | None) -> Moments:
+def _moments(phi: AbstractActivation, k: Array, nodes: int | None) -> SingleMoments:
     if nodes is None and has_closed_form(phi):
         g, g_prime = jax.jvp(lambda k: second_moment(phi, k), (k,), (jnp.ones_like(k),))
-        return Moments(g, g_prime, dual(phi, k, k, jnp.zeros_like(k))[1])
+        return SingleMoments(g, g_prime, dual(phi, k, k, jnp.zeros_like(k))[1])
     nodes = nodes or (NODES if not phi.kinks else None)
 
     def mean(f):
@@ -61,7 +61,7 @@ def _moments(phi: AbstractActivation, k: Array, nodes: int | None) -> Moments:
     curvature = jax.jvp(slope, (zero,), (jnp.ones_like(k),))[1]
     at_zero = slope(zero) ** 2 + phi.phi(zero) * curvature
     g_prime = jnp.where(k > 0, mean(lambda z: z * phi.phi(z) * slope(z)) / jnp.where(k > 0, k, 1), at_zero)
-    return Moments(mean(lambda z: phi.phi(z) ** 2), g_prime, mean(lambda z: slope(z) ** 2))
+    return SingleMoments(mean(lambda z: phi.phi(z) ** 2), g_prime, mean(lambda z: slope(z) ** 2))
 
 
 def chi_parallel(phi: AbstractActivation, sigma_w: float, k: ArrayLike, nodes: int | None = None) -> Array:
