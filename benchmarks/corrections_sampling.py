@@ -1,6 +1,7 @@
 """Sampled tensors of finite networks against those of `expand`: python -m benchmarks.corrections_sampling [CASE ...]
 
     --state FILE   running means, kept after every few seconds; a run that was stopped goes on from there
+    --share 0.1    a tenth of the networks, three times the errors
     --seconds S    stop sampling after so long and print what there is; give the command again to go on
 
 One line for each case and tensor: the largest deviation of any component in standard errors, their root mean square,
@@ -100,10 +101,10 @@ class State:
         spare.replace(self.path)  # a run that is stopped meanwhile loses nothing
 
 
-def sample(name: str, case: Case, state: State, until: float) -> bool:
+def sample(name: str, case: Case, state: State, until: float, share: float) -> bool:
     """Whether all draws are there; in pieces of 40 batches."""
     for width, draws in zip(case.widths, case.draws, strict=True):
-        label, wanted = f"{name}, n={width}", -(-draws // case.batch)
+        label, wanted = f"{name}, n={width}", max(20, math.ceil(share * draws / case.batch))
         key = jr.fold_in(jr.key(list(CASES).index(name)), width)
         while (done := state.runs[label].batches if label in state.runs else 0) < wanted:
             if time.monotonic() > until:
@@ -140,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"any of: {'; '.join(CASES)}")
     parser.add_argument("--state", type=Path, default=Path("corrections_sampling.json"))
+    parser.add_argument("--share", type=float, default=1.0, help="of the networks that errors of 1 % need")
     parser.add_argument("--seconds", type=float, default=math.inf)
     options = parser.parse_args()
     if unknown := sorted(set(options.cases) - set(CASES)):
@@ -148,7 +150,7 @@ def main() -> None:
     state, until = State(options.state), time.monotonic() + options.seconds
     print(f"{'case':<26} {'':>4} {'parts':>5} {'max |z|':>9} {'rms z':>9} {'error':>9} {'chi2/dof':>9}")
     for name in options.cases or CASES:
-        if sample(name, CASES[name], state, until):
+        if sample(name, CASES[name], state, until, options.share):
             print("\n".join(table(name, CASES[name], state)), flush=True)
         else:
             print(f"{name:<26} not finished: give the same command again", flush=True)
