@@ -54,7 +54,7 @@ def against_width(phi: AbstractActivation, c_w: float, title: str, deviation: bo
             curve = Curve("sampled", n, zero + value, error, smooth, zero + slope / smooth, zero)
             label = f"E {name} - limit" if deviation else f"E {name}"
             parts.append(Panel(f"{name}, {where}", label, [curve]))
-    return Sheet(title, "width", parts, 2)
+    return Sheet(title, "width", parts, 2, shared=deviation)
 
 
 def against_depth() -> Sheet:

@@ -43,20 +43,21 @@ class Panel(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """A figure of panels in rows of this many columns."""
+    """A figure of panels in rows of this many columns; `shared`: panels of a row have one y axis."""
 
     title: str
     x_label: str
     panels: Sequence[Panel]
     columns: int
     log_x: bool = True
+    shared: bool = False
 
 
 @styled
 def means_against(sheet: Sheet) -> Figure:
     """Points with bars of two standard errors, predictions as lines, limits dotted."""
     rows = -(-len(sheet.panels) // sheet.columns)
-    figure, axes = panels(rows, sheet.columns, 0.9 + 2.1 * rows, sheet.title)
+    figure, axes = panels(rows, sheet.columns, 0.9 + 2.1 * rows, sheet.title, sharey="row" if sheet.shared else "none")
     for axis, panel in zip(axes.flat, sheet.panels, strict=False):
         for curve in panel.curves:
             colour = curve.colour
