@@ -6,7 +6,6 @@ reason stands in `UNSUPPORTED`. `test_support.py` walks all of it.
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -133,7 +132,7 @@ def infinite(name: str) -> str:
     if name in TOKENS:
         total = jnp.sum(jnp.stack(nngp_and_ntk(EXAMPLES[name][0], jnp.arange(8).reshape(2, 4, 1) % 5)))
     else:
-        total, _, _ = _differentiated(name, 0.0)
+        total, _, _ = _differentiated(name)
     assert jnp.isfinite(total) and total != 0
     net = EXAMPLES[name][0]
     last = net.layers[-1] if isinstance(net, Serial) else net
@@ -143,7 +142,7 @@ def infinite(name: str) -> str:
 def gradients(name: str) -> str:
     """Derivatives of both kernels with respect to an input, at x1 = x2."""
     _refuse_tokens(name)
-    _, _, slope = _differentiated(name, 0.0)
+    _, slope, _ = _differentiated(name)
     assert jnp.all(jnp.isfinite(slope)) and jnp.any(slope != 0)
     return "yes"
 
@@ -151,7 +150,7 @@ def gradients(name: str) -> str:
 def nearby(name: str) -> str:
     """Whether the angle defect of inputs 1e-3 apart keeps its digits in float32, where 1 - cos loses them all."""
     _refuse_tokens(name)
-    double = _differentiated(name, 1e-3)[1]
+    double = _differentiated(name)[2]
     single = kernel(EXAMPLES[name][0], *(x.astype("float32") for x in _pair(name, 1e-3))).d.astype(double.dtype)
     error = jnp.max(jnp.abs(single - double) / jnp.maximum(double, 1e-12))
     return "full" if error < 1e-2 else "ordinary"
@@ -211,19 +210,16 @@ def _pair(name: str, distance: float) -> tuple[jax.Array, jax.Array]:
 
 
 @functools.cache
-def _differentiated(name: str, distance: float) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Sum of both kernels of two inputs at this distance, their angle defect, and the derivative of the sum."""
-    (total, d), slope = _compiled(name)(*_pair(name, distance))
-    return total, d, slope
+def _differentiated(name: str) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Sum of both kernels at x1 = x2, its derivative by x1, and by one program the angle defect 1e-3 apart."""
 
-
-@functools.cache
-def _compiled(name: str) -> Callable[..., Any]:
     def total(x1: jax.Array, x2: jax.Array) -> tuple[jax.Array, jax.Array]:
         k = kernel(EXAMPLES[name][0], x1, x2)
         return jnp.sum(k.k12) + jnp.sum(k.ntk), k.d
 
-    return jax.jit(jax.value_and_grad(total, has_aux=True))
+    compiled = jax.jit(jax.value_and_grad(total, has_aux=True))
+    (value, _), slope = compiled(*_pair(name, 0.0))
+    return value, slope, compiled(*_pair(name, 1e-3))[0][1]
 
 
 if __name__ == "__main__":

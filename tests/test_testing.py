@@ -57,6 +57,7 @@ def test_draws_without_scatter_must_be_right_to_rounding():
         assert_matches_monte_carlo(jnp.full(10, jnp.nan), 0.1)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64, jnp.complex128])
 def test_gram_matrices_are_positive_semidefinite_to_rounding(dtype, getkey):
     x = jr.normal(getkey(), (3, 20, 4), dtype)  # rank 4 of 20, three matrices

@@ -25,6 +25,7 @@ def same(a, b):
     return all(map(jnp.array_equal, jax.tree.leaves(a), jax.tree.leaves(b)))
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("net, shape, chunk", CASES.values(), ids=CASES)
 def test_a_member_is_the_same_bit_for_bit_in_any_ensemble(net, shape, chunk):
     augment = image_action(point_group("C4")) if len(shape) == 3 else None

@@ -128,6 +128,7 @@ def test_outputs_do_not_mix_and_times_add_a_leading_axis(data):
     np.testing.assert_allclose(single, means[..., 1], atol=1e-13)
 
 
+@pytest.mark.optimised
 def test_covariance_stays_symmetric_and_positive_semidefinite(data):
     x, y, x_test = data
     sigma = GradientFlow(rbf, x, y, loss="mean").covariance(x_test, t=jnp.array([0.0, 0.1, 1.0, 10.0, 1e3, jnp.inf]))
@@ -244,6 +245,7 @@ def test_posterior_is_the_flow_of_the_last_layer_and_with_noise_exact_inference(
     np.testing.assert_allclose(covariance, rbf(x_test)[0] - k_test @ inverse @ k_test.T, atol=1e-12)
 
 
+@pytest.mark.optimised
 def test_stored_matrices_give_the_same_as_the_kernel(data):
     x, y, x_test = data
     flow, stored = GradientFlow(rbf, x, y, loss="sum"), GradientFlow.from_gram(*rbf(x), y, loss="sum")
@@ -347,6 +349,7 @@ def test_second_derivatives_exist_in_the_inputs_and_are_refused_in_the_training_
         jax.jit(jax.grad(jax.grad(by_scale)))(jnp.array(0.9))
 
 
+@pytest.mark.optimised
 def test_float32_in_is_float32_out_with_its_digits(data):
     x, y, x_test = data
     exact = GradientFlow(rbf, x, y, loss="sum", ridge=0.1)

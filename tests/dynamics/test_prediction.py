@@ -72,6 +72,12 @@ def test_derivatives_in_a_test_input_pass_through_the_series(large):
     np.testing.assert_allclose(jnp.sum(gradient * along), expected, rtol=1e-7)
 
 
+def test_what_is_chosen_by_numbers_may_stand_in_a_traced_program(large):
+    flow = GradientFlow(rbf, *large[:2], loss="sum", ridge=0.5)
+    np.testing.assert_allclose(jax.jit(lambda x: flow.mean(x, 0.01))(large[2]), flow.mean(large[2], 0.01), atol=1e-12)
+
+
+@pytest.mark.optimised
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("t", [0.0, 0.1, 10.0])
 def test_the_series_is_cut_where_rounding_begins(getkey, t, dtype):

@@ -135,6 +135,7 @@ def test_minibatches_are_reproduced_by_the_key(getkey):
     assert not jnp.array_equal(run(keys[0]).outputs, run(keys[1]).outputs)
 
 
+@pytest.mark.optimised
 def test_random_augmentation_draws_every_element_alike(getkey):
     action = permutation_action(cyclic(4), [[(g + i) % 4 for i in range(4)] for g in range(4)])
     x, steps = jnp.eye(4)[:2], 2000

@@ -69,6 +69,7 @@ def test_votes_are_those_of_draws_from_the_ensemble(data):
     assert (classifier.classes_[votes.argmax(axis=1)] == classifier.predict(new)).all()
 
 
+@pytest.mark.optimised
 def test_precision_is_that_of_the_inputs_whatever_the_flags(data):
     x, y, new = (a.astype(np.float32) for a in data)
     single = NTKRegressor(NET, ridge=0.1).fit(x, y).predict(new)

@@ -55,6 +55,7 @@ def test_one_kernel_alone_is_that_of_both(small_tiles, getkey):
         np.testing.assert_allclose(one, both, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.optimised
 def test_matrices_are_symmetric_and_positive(getkey):
     x = jr.normal(getkey(), (6, 3))
     for k in nngp_and_ntk(MLP, x):
@@ -125,6 +126,7 @@ def test_a_users_nonlinearity_may_be_read_inside_jit(getkey):
     np.testing.assert_allclose(inside, ntk(net, x), rtol=1e-12)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(("cut", "same"), [(1, True), (2, False), pytest.param(3, True, marks=pytest.mark.slow)])
 def test_a_kernel_in_place_of_inputs_continues_where_it_ended(cut, same, getkey):
     layers = (Conv(1, 2, sigma_b=0.2), Relu(), AvgPool(2), Conv(1, 2), Erf(), GlobalAvgPool(), Dense(1))

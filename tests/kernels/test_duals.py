@@ -100,6 +100,7 @@ def test_series_and_quadratures_agree_with_an_adaptive_one(name):
         np.testing.assert_allclose(float(value), expected, atol=1e-6)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("name", [*SERIES, "gabor", "rectified cube", "gelu", "erf", "polynomial"])
 def test_defects_of_near_pairs_keep_their_digits_in_single_precision(name):
     """Also where only the variances differ; the double-precision defect by extended subtraction is of 1e-16."""
@@ -113,6 +114,32 @@ def test_defects_of_near_pairs_keep_their_digits_in_single_precision(name):
         for t in (jnp.float64, jnp.float32)
     )
     assert np.max(np.abs(single.astype(jnp.float64) - double) / (double + 1e-9)) < 2e-3
+
+
+BOUNDED_OR_LINEAR = [
+    "relu",
+    "leaky relu",
+    "abs",
+    "a b relu",
+    "sign",
+    "erf",
+    "erf shifted",
+    "gelu",
+    "sin",
+    "sin shifted",
+]
+BOUNDED_OR_LINEAR += ["cos", "cos shifted", "rbf", "gaussian", "identity"]
+
+
+@pytest.mark.parametrize("name", BOUNDED_OR_LINEAR)
+@pytest.mark.parametrize("k", [3e2, 1e10, 1e30])
+def test_large_variances_give_finite_duals_in_single_precision(name, k):
+    k11, k22, d = (
+        jnp.asarray(a.ravel(), jnp.float32)
+        for a in np.meshgrid([0.0, 1e-30, 1.0, k], [k, k / 9], [0.0, 1e-7, 0.5, 1, 2])
+    )
+    for found in _completed(ACTIVATIONS[name], k11, k22, d):
+        assert bool(jnp.all(jnp.isfinite(found)))
 
 
 def step(z):

@@ -106,6 +106,7 @@ def test_it_converges_to_the_kernel_of_infinite_width(getkey):
     assert distances[1] < min(0.3, distances[0])
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("outputs", [pytest.param("trace", marks=pytest.mark.slow), "full"])
 def test_temporary_memory_stays_within_the_budget(getkey, outputs):
     net = Serial(Dense(64), Relu(), Dense(64), Relu(), Dense(5))

@@ -48,6 +48,7 @@ def test_branches_that_end_in_weights_of_their_own_are_summed():
     np.testing.assert_allclose(ntk(net, x), ntk(one[0], x) + ntk(one[1], x), rtol=1e-12)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("scale", [1e-2, 1e-6])
 def test_convolutional_kernels_of_inputs_of_different_size_keep_their_digits(scale):
     net = Serial(Conv(1, (3, 3)), Relu(), Conv(1, (3, 3)), Relu(), Flatten(), Dense(1))

@@ -160,6 +160,7 @@ def test_derivatives_are_right_at_zero_variance():
     np.testing.assert_allclose(along, [1.0, -1.0], atol=1e-8)  # exp(-k) sinh k and exp(-k) cosh k
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize(
     "phi, kinks, dtype", [(jnp.tanh, (), np.float32), (jnp.tanh, (), np.float64), (jax.nn.elu, (0.0,), np.float32)]
 )

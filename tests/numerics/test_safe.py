@@ -16,6 +16,7 @@ from equitangents.numerics import (
     sine_minus_angle_cosine,
 )
 
+pytestmark = pytest.mark.optimised  # the last digits of float32 and float64
 EXTENDED_PI = np.longdouble("3.14159265358979323846264338328")
 PRECISIONS = [np.float32, np.float64]
 

@@ -15,6 +15,7 @@ from equitangents.scale import DamagedError, GramSpec, GramStore, Leading, compu
 from equitangents.scale.predict import predict
 from equitangents.scale.store import manifest_digest, opened, versions
 
+pytestmark = pytest.mark.optimised  # float32, bit by bit
 NET = Serial(Dense(1, sigma_w=1.4, sigma_b=0.1), Relu(), Dense(1))
 SPEC = GramSpec(NET, ("nngp", "ntk"))
 X = np.random.default_rng(0).normal(size=(23, 5)).astype(np.float32)

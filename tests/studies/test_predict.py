@@ -59,6 +59,7 @@ def test_a_model_comes_back_as_it_was_written(model, tmp_path):
     np.testing.assert_array_equal(predict(back, x).scores, predict(model, x).scores)
 
 
+@pytest.mark.optimised
 def test_an_averaged_model_is_invariant(model):
     x = np.random.default_rng(1).normal(size=(5, 2, 2, 1)).astype(np.float32)
     turned = predict(model, images_of(model, x)[1])

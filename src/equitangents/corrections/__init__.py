@@ -10,6 +10,8 @@ from .critical_net import critical_net as critical_net
 from .critical_net import largest_learning_rate as largest_learning_rate
 from .criticality import Criticality as Criticality
 from .criticality import criticality as criticality
+from .diagrams import Diagram as Diagram
+from .diagrams import diagrams as diagrams
 from .expand import expand as expand
 from .expectations import expectations as expectations
 from .extrapolate import Extrapolated as Extrapolated
@@ -44,6 +46,7 @@ from .tensors import FOUR_LEGS as FOUR_LEGS
 from .tensors import TENSORS as TENSORS
 from .tensors import Tensor as Tensor
 from .tensors import tensor as tensor
+from .tensors import tensors_with as tensors_with
 from .term import Blob as Blob
 from .term import Factor as Factor
 from .term import Recursion as Recursion

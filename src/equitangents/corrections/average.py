@@ -29,12 +29,12 @@ class Vertex(NamedTuple):
     Attributes:
         name: of the tensor.
         legs: for each of its indices a slot, or -1 - b: open, a derivative on blob b.
-        origin: for each of its trees the edges of the wanted forest that it carries.
+        carried: for each of its indices the edges of the wanted forest that end there; none where it is open.
     """
 
     name: str
     legs: tuple[int, ...]
-    origin: tuple[tuple[Edge, ...], ...]
+    carried: tuple[tuple[Edge, ...], ...]
 
 
 class Contribution(NamedTuple):
@@ -129,12 +129,17 @@ def _means(trees: tuple[Tree, ...], choice: tuple[int | None, ...]) -> tuple[tup
 
 
 def _vertex(trees: list[Tree], legs: list[int], pairing: Pairing) -> Vertex:
-    edges, start = [], 0
+    edges: list[Edge] = []
+    carried: list[tuple[Edge, ...]] = [()] * len(legs)
+    start = 0
     for tree in trees:
-        edges += [(start + a, start + b) for a, b in tree.edges]
+        for (a, b), origin in zip(tree.edges, tree.origin, strict=True):
+            edges.append((start + a, start + b))
+            carried[start + a] += (origin,)
+            carried[start + b] += (origin,)
         start += len(tree.legs)
     name, order = identify(Forest(len(legs), tuple(edges)), pairing)
-    return Vertex(name, tuple(legs[p] for p in order), tuple(tree.origin for tree in trees))
+    return Vertex(name, tuple(legs[p] for p in order), tuple(carried[p] for p in order))
 
 
 def _mean(wanted: Tensor, local: Local) -> Iterator[Contribution]:
@@ -143,9 +148,9 @@ def _mean(wanted: Tensor, local: Local) -> Iterator[Contribution]:
     make = functools.partial(Contribution, last=local.last, orders=local.orders, clusters=clusters)
     trees = local.trees
     thetas = tuple((0, 1) for _ in trees)  # at most one
-    yield make(Fraction(1, 2), thetas=thetas, vertices=(Vertex("G1", (-1, -1), ()),))
+    yield make(Fraction(1, 2), thetas=thetas, vertices=(Vertex("G1", (-1, -1), ((), ())),))
     if trees:
-        yield make(Fraction(1), thetas=(), vertices=(Vertex("H1", (0, 1), (trees[0].origin,)),))
+        yield make(Fraction(1), thetas=(), vertices=(Vertex("H1", (0, 1), (trees[0].origin,) * 2),))
     for inside in [trees, ()] if trees else [()]:
         legs = [slot for tree in inside for slot in tree.legs]
         opened = 4 - len(legs)

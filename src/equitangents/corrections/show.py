@@ -9,7 +9,7 @@ from .term import Blob, Recursion, Term
 
 SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 GREEK = {"Theta": "Θ", "lambda_b": "λ_b"}
-LATEX = {"Theta": r"\Theta", "lambda_b": r"\lambda_b", "G1": r"G^{\{1\}}", "H1": r"H^{\{1\}}", "V6": r"V^{(6)}"}
+LATEX = {"Theta": r"\Theta", "lambda_b": r"\lambda_b", "G1": "G^{(1)}", "H1": "H^{(1)}", "V6": "V^{(6)}"}
 
 
 def text(shown: Recursion | Term) -> str:
@@ -45,7 +45,7 @@ def latex(shown: Recursion | Term) -> str:
     if isinstance(shown, Term):
         sign, size = _number(shown.coefficient, latex_number)
         return (sign + _latex_term(shown, size)).removeprefix("+ ")
-    left = f"{latex_name(shown.name)}'_{{{_digits(range(shown.slots))}}}"
+    left = latex_new(shown.name, shown.slots)
     lines = [
         sign + _latex_term(term, size)
         for term in shown.terms
@@ -62,6 +62,12 @@ def latex(shown: Recursion | Term) -> str:
 def latex_name(name: str) -> str:
     """Of a tensor, in LaTeX."""
     return LATEX.get(name, name) if name in TENSORS else r"\bigl[" + name.replace("|", r"\,|\,") + r"\bigr]"
+
+
+def latex_new(name: str, slots: int) -> str:
+    """The left-hand side: the tensor of the new layer, with its indices."""
+    symbol = latex_name(name)
+    return f"{f'{{{symbol}}}' if '^' in symbol else symbol}'_{{{_digits(range(slots))}}}"
 
 
 def to_sympy(shown: Recursion | Term, mean: Callable[[Blob], Any] | None = None) -> Any:

@@ -135,3 +135,25 @@ def identify(forest: Forest, pairing: Pairing) -> tuple[str, tuple[int, ...]]:
     places = canonical(known.forest, known.pairing)[1]  # the canonical node p is the tensor's slot places[p]
     node = dict(zip(places, order, strict=True))
     return known.name, tuple(node[slot] for slot in range(forest.nodes))
+
+
+def tensors_with(legs: int) -> tuple[str, ...]:
+    """All tensors with so many indices, by name or key: every forest with every pairing, once.
+
+    >>> tensors_with(4)
+    ('V', 'D', 'F', 'A', 'B', 'P', 'Q', 'R', 'S', 'T', 'U')
+    >>> len(tensors_with(6))
+    103
+    """
+    if legs < 4 or legs % 2:
+        raise ValueError(f"expected an even number of at least 4 legs; got {legs}. With two there are K and Theta.")
+    pairing = tuple((a, a + 1) for a in range(0, legs, 2))
+    links = list(itertools.combinations(range(legs), 2))
+    found: dict[str, None] = {}
+    for count in range(legs):
+        for edges in itertools.combinations(links, count):
+            forest = Forest(legs, edges)
+            if len(forest.trees()) == legs - count:
+                found[identify(forest, pairing)[0]] = None
+    known = [name for name in TENSORS if name in found]
+    return (*known, *(name for name in found if name not in TENSORS))

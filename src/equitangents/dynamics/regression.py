@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from equitangents.numerics import on_one_thread
+
 from .checks import (
     check_gram,
     check_inputs,
@@ -83,7 +85,7 @@ class Regression(eqx.Module):
             return make()
         if name not in self.__dict__:
             with jax.ensure_compile_time_eval():  # under a transformation of something else, these are numbers still
-                object.__setattr__(self, name, make())
+                object.__setattr__(self, name, on_one_thread(len(self.ntk), make))
         return self.__dict__[name]
 
     def example_weight(self) -> float:
@@ -181,7 +183,8 @@ def _check_semidefinite(problem: Regression) -> None:
     tolerance = float(jnp.finfo(problem.ntk.dtype).eps) ** 0.5 * inverse.largest
     shown = bool(inverse.definite)
     if problem.ridge > tolerance:
-        lower = jax.lax.linalg.cholesky(_shifted(problem.ntk, tolerance), symmetrize_input=False)
+        shifted = _shifted(problem.ntk, tolerance)
+        lower = on_one_thread(len(shifted), lambda: jax.lax.linalg.cholesky(shifted, symmetrize_input=False))
         shown = bool(jnp.isfinite(lower[-1, -1]))
     if not shown:
         problem.spectrum()  # raises, and says by how much

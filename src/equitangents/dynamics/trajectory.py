@@ -10,6 +10,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from equitangents.numerics import on_one_thread
+
 from .checks import check_inputs, check_matrix, concrete
 from .clocks import AbstractClock
 from .inverse import settled
@@ -154,7 +156,8 @@ class AbstractTrajectory(eqx.Module):
         """
         problem, moments = self.regression, concrete(t)
         if moments is not None and moments.size and np.isinf(moments).all():
-            end = settled(problem.inverse(), b)
+            inverse = problem.inverse()
+            end = on_one_thread(len(b), lambda: settled(inverse, b))
             return jnp.broadcast_to(end, (*moments.shape, *end.shape)) if moments.ndim else end
         t = jnp.asarray(t).astype(problem.ntk.dtype)
         if t.ndim:
@@ -162,7 +165,9 @@ class AbstractTrajectory(eqx.Module):
         most = 3 * len(b) // (b.shape[1] + 20)
         if moments is None or len(b) < SMALL or most < 8 or problem.decomposed() or not problem.is_known():
             return learned(self._clock(t), problem.spectrum(), b)
-        c = coefficients(self._clock(t), problem.bound(), problem.ntk.dtype, most)
+        with jax.ensure_compile_time_eval():  # b may be traced, the moment and S are numbers
+            clock = self._clock(jnp.asarray(moments, problem.ntk.dtype))
+            c = coefficients(clock, problem.bound(), problem.ntk.dtype, most)
         if c is None:
             return learned(self._clock(t), problem.spectrum(), b)
         return apply_series(c, problem.matrix(), problem.bound(), b)

@@ -22,6 +22,7 @@ from ..numerics import (
     series_dual,
     series_tails,
 )
+from ..numerics.doubled import Doubled, finite, with_low, with_slope_of
 from ..numerics.hermite import Parity
 from .kernel import Kernel, defect_from_covariance, spread, variances_of
 from .nearby import defect_after
@@ -122,9 +123,19 @@ def estimated_error(layer: AbstractActivation, variance: float, x64: bool) -> fl
         return float(series_tails(slope, variance, [plan.terms])[0])
 
 
+@functools.singledispatch
 def second_moment(layer: AbstractActivation, k: Array) -> Array:
-    r"""$E[\phi(u)^2]$ for $u$ a centred Gaussian of variance k, elementwise."""
+    r"""$E[\phi(u)^2]$ for $u$ a centred Gaussian of variance k, elementwise; by `dual` where no rule is registered."""
     return dual(layer, k, k, jnp.zeros_like(k))[0]
+
+
+@functools.singledispatch
+def doubled_second_moment(layer: AbstractActivation, k: Doubled) -> Doubled | None:
+    """`second_moment` to more than single precision; None, the default, if only its own digits are known.
+
+    For a nonlinearity after which deep networks enlarge what rounding does to variances.
+    """
+    return None
 
 
 @propagate.register(AbstractActivation)
@@ -139,8 +150,9 @@ def _(layer: AbstractActivation, k: Kernel) -> Kernel:
         raise ValueError(f"{type(layer).__name__} needs the angle defect, which a rule before it did not keep.")
     s11, s22 = spread(v11, v22, k)
     e, e_prime, d = _completed(layer, s11, s22, k.d)
-    self1, self2 = (materialise(_variances_after(layer, v, k.sites)) for v in (v11, v22))
-    return Kernel(self1, e, self2, d, e_prime * k.ntk, k.sites, False)
+    own = ((v11, k.low11), (v22, k.low22))
+    (self1, low11), (self2, low22) = (materialise(_with_digits(layer, v, low, k.sites)) for v, low in own)
+    return Kernel(self1, e, self2, d, e_prime * k.ntk, k.sites, False, low11=low11, low22=low22)
 
 
 def _completed(layer: AbstractActivation, k11: Array, k22: Array, d: Array) -> tuple[Array, Array, Array]:
@@ -160,6 +172,17 @@ def _variances_after(layer: AbstractActivation, v: Array, sites: tuple[int, ...]
     same_site = jnp.eye(size, dtype=bool).reshape(v.shape)
     d = jnp.where(same_site, 0, defect_from_covariance(s1, v, s2))
     return dual(layer, s1, s2, d)[0]
+
+
+def _with_digits(
+    layer: AbstractActivation, v: Array, low: Array | None, sites: tuple[int, ...]
+) -> tuple[Array, Array | None]:
+    """Variances after the nonlinearity, and what rounding took from them where it is known."""
+    plain = _variances_after(layer, v, sites)
+    if v.dtype != jnp.float32 or v.ndim > len(sites):
+        return plain, None
+    exact = doubled_second_moment(layer, with_low(v, low))
+    return (plain, None) if exact is None else (with_slope_of(plain, exact.high), finite(exact.low))
 
 
 def has_closed_form(layer: AbstractActivation) -> bool:

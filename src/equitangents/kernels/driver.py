@@ -167,30 +167,32 @@ def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:
 def _whole(net: AbstractLayer, x1: Inputs, x2: Array | None) -> Kernel:
     if isinstance(x1, Kernel):
         return _propagated(net, x1)
-    wanted = needs(net, Needs(True, "pairs"))
+    wanted = needs(net, Needs(True, "pairs", True))
     return _propagated(net, _inputs(batch(net, x1, wanted), batch(net, x1 if x2 is None else x2, wanted), wanted))
 
 
 def _inputs(one: Batch, two: Batch, wanted: Needs) -> Kernel:
     k12, d = input_covariances(one, two, wanted)
     sites = one.x.shape[1:-1]
-    return Kernel(one.variances, k12, two.variances, d, jnp.zeros_like(k12), sites, False, one.mask, two.mask)
+    return Kernel(
+        one.variances, k12, two.variances, d, jnp.zeros_like(k12), sites, False, one.mask, two.mask, one.low, two.low
+    )
 
 
 def _propagated(net: AbstractLayer, k: Kernel) -> Kernel:
     """`propagate` over all pairs of two batches; what belongs to one input is computed once for it."""
     static: list[tuple[tuple[int, ...], bool]] = []
 
-    def one(k11, k12, k22, d, ntk, mask1, mask2):
-        out = propagate(net, Kernel(k11, k12, k22, d, ntk, k.sites, k.gaussian, mask1, mask2))
+    def one(k11, k12, k22, d, ntk, mask1, mask2, low11, low22):
+        out = propagate(net, Kernel(k11, k12, k22, d, ntk, k.sites, k.gaussian, mask1, mask2, low11, low22))
         static.append((out.sites, out.gaussian))
-        return out.k11, out.k12, out.k22, out.d, out.ntk
+        return out.k11, out.k12, out.k22, out.d, out.ntk, out.low11, out.low22
 
-    columns = jax.vmap(one, (None, 0, 0, 0, 0, None, 0), (None, 0, 0, 0, 0))
-    rows = jax.vmap(columns, (0, 0, None, 0, 0, 0, None), (0, 0, None, 0, 0))
-    k11, k12, k22, d, ntk = rows(k.k11, k.k12, k.k22, k.d, k.ntk, k.mask1, k.mask2)
+    columns = jax.vmap(one, (None, 0, 0, 0, 0, None, 0, None, 0), (None, 0, 0, 0, 0, None, 0))
+    rows = jax.vmap(columns, (0, 0, None, 0, 0, 0, None, 0, None), (0, 0, None, 0, 0, 0, None))
+    k11, k12, k22, d, ntk, low11, low22 = rows(k.k11, k.k12, k.k22, k.d, k.ntk, k.mask1, k.mask2, k.low11, k.low22)
     sites, gaussian = static[-1]
-    return Kernel(k11, k12, k22, d, ntk, sites, gaussian)
+    return Kernel(k11, k12, k22, d, ntk, sites, gaussian, low11=low11, low22=low22)
 
 
 def _between_sites(k: Array, out: Kernel) -> Array:

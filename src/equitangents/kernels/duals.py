@@ -88,16 +88,16 @@ def _sine(a: Array, b: Array, mirror: Array, k11: Array, k22: Array, d: Array) -
     difference, total = jnp.exp(-x), jnp.exp(-(b**2) * half_distance(k11, k22, 2 - d)) * mirror
     near = jnp.where(mirror <= -1, b**2 * half_distance(k11, k22, jnp.minimum(d, 2 - d)), x)  # cos does not see a sign
     lost = -jnp.expm1(-near)
-    apart = lost - mirror * (f1 - f2) ** 2 / 2 + mirror * f1 * f2 * _growth(near, k11, k22, b)
+    apart = lost - mirror * (f1 - f2) ** 2 / 2 + mirror * _growth(near, f1 * f2, b**2 * (k11 + k22))
     s1, s2 = (_sine_size(mirror, k, f, b) for k, f in ((k11, f1), (k22, f2)))
     steps = safe_divide(mirror * (f2 - f1) * (f1 + f2), s1 + s2)
     d_out = jnp.clip(safe_divide(apart - steps**2 / 2, s1 * s2), 0, 2)
     return a**2 / 2 * (difference - total), a**2 * b**2 / 2 * (difference + total), d_out
 
 
-def _growth(x: Array, k11: Array, k22: Array, b: Array) -> Array:
-    """exp(x) - 1 of a distance x, at most what keeps its product with exp(-b^2 (k11 + k22)) finite."""
-    return jnp.expm1(jnp.minimum(x, b**2 * (k11 + k22)))
+def _growth(x: Array, product: Array, total: Array) -> Array:
+    """f1 f2 (exp(x) - 1) of a distance x <= total and f1 f2 = exp(-total), without overflow."""
+    return jnp.where(x < 1, product * jnp.expm1(jnp.minimum(x, 1)), jnp.exp(jnp.minimum(x - total, 0)) - product)
 
 
 def _sine_size(mirror: Array, k: Array, f: Array, b: Array) -> Array:
@@ -114,16 +114,16 @@ def _(layer: Exp, k11: Array, k22: Array, d: Array) -> Dual:
 
 @dual.register(Gaussian)
 def _(layer: Gaussian, k11: Array, k22: Array, d: Array) -> Dual:
-    r"""E = a^2 y^{-1/4}, y = det^2; with x = (1 + 4 b k11)(1 + 4 b k22) the defect is 1 - (x/y)^{1/4}."""
+    r"""$E = a^2 \det^{-1/2}$; $1 - (1 + x)^{-1/2}$ is the defect, $1 + x = \det / \sqrt{p_1 p_2}$, $p = 1 + 4 b k$."""
     a, b = jnp.asarray(layer.a, d.dtype), jnp.asarray(layer.b, d.dtype)
-    minor = k11 * k22 * d * (2 - d)
-    plain = 1 + 2 * b * (k11 + k22)
-    determinant = plain + 4 * b**2 * minor
-    lost = 4 * b**2 * ((k11 - k22) ** 2 + 2 * minor * plain + 4 * b**2 * minor**2) / determinant**2
-    root = jnp.sqrt((1 + 4 * b * k11) * (1 + 4 * b * k22)) / determinant
-    d_out = lost / ((1 + root) * (1 + jnp.sqrt(root)))
-    e = a**2 / jnp.sqrt(determinant)
-    return e, 4 * b**2 * safe_sqrt(k11) * safe_sqrt(k22) * (1 - d) * e / determinant, d_out
+    p1, p2 = 1 + 4 * b * k11, 1 + 4 * b * k22
+    root1, root2 = jnp.sqrt(p1), jnp.sqrt(p2)
+    size = root1 * root2
+    share = safe_sqrt(4 * b * k11 / p1) * safe_sqrt(4 * b * k22 / p2)
+    step = 4 * b * (k11 - k22) / (root1 + root2)
+    x = step / root1 * (step / root2) / 2 + share**2 * size * d * (2 - d) / 4
+    e = a**2 / (jnp.sqrt(size) * jnp.sqrt(1 + x))
+    return e, b * share * (1 - d) * e / (1 + x), -jnp.expm1(-jnp.log1p(x) / 2)
 
 
 @dual.register(Gabor)

@@ -12,6 +12,7 @@ from jaxtyping import Array
 
 from ..nets import AbstractLayer, Concatenate, Embedding, Masked, Parallel, Product, Serial
 from ..numerics import difference_defect, materialise, safe_divide, safe_sqrt
+from ..numerics.doubled import finite, mean_square, with_slope_of
 from .kernel import Needs
 
 NEAR = 1e-2
@@ -30,17 +31,23 @@ class Batch(NamedTuple):
         x: (n, *sites, channels), with zeros at masked sites.
         variances: k11, of shape (n, *sites), or (n, *sites, *sites) where pairs of sites are needed, or None.
         mask: (n, *sites), 1 at sites that count; None if the network does not begin with `Masked`.
+        low: what rounding took from variances of shape (n, *sites), in single precision, or None if not needed.
     """
 
     x: Array
     variances: Array | None
     mask: Array | None
+    low: Array | None = None
 
 
 def batch(net: AbstractLayer, x: Array, needs: Needs) -> Batch:
     """What the network needs to know of each input."""
     x, mask = _masked(net, x)
-    return Batch(x, _variances(x, needs), mask)
+    variances = _variances(x, needs)
+    if not needs.digits or variances is None or variances.ndim >= x.ndim or x.dtype != jnp.float32:
+        return Batch(x, variances, mask)
+    exact = mean_square(lax.stop_gradient(x))
+    return Batch(x, with_slope_of(variances, exact.high), mask, finite(exact.low))
 
 
 def _variances(x: Array, needs: Needs) -> Array | None:

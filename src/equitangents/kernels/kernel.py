@@ -26,6 +26,7 @@ class Kernel(eqx.Module):
         gaussian: whether channels are independent centred Gaussians here, as after a layer with weights; nonlinearities
             need that, and raw inputs are not.
         mask1, mask2: of raw inputs before `Masked`: 1 at the sites that count and 0 at the others, of shape `sites`.
+        low11, low22: what rounding took from k11 and k22, in single precision; None where a rule does not keep it.
     """
 
     k11: Array | None
@@ -37,6 +38,8 @@ class Kernel(eqx.Module):
     gaussian: bool = eqx.field(static=True, default=False)
     mask1: Array | None = None
     mask2: Array | None = None
+    low11: Array | None = None
+    low22: Array | None = None
 
     @property
     def pairs(self) -> bool:
@@ -51,14 +54,17 @@ class Needs(eqx.Module):
     Attributes:
         pairs: covariances k12 and tangent kernel between different sites.
         variances: of each input with itself: not at all, at each site, or between different sites.
+        digits: what rounding takes from variances of single precision, too.
     """
 
     pairs: bool = eqx.field(static=True)
     variances: Literal["none", "sites", "pairs"] = eqx.field(static=True)
+    digits: bool = eqx.field(static=True, default=False)
 
     def __or__(self, other: "Needs") -> "Needs":
         order = ("none", "sites", "pairs")
-        return Needs(self.pairs or other.pairs, max(self.variances, other.variances, key=order.index))
+        variances = max(self.variances, other.variances, key=order.index)
+        return Needs(self.pairs or other.pairs, variances, self.digits or other.digits)
 
 
 def at_sites(k: Array, sites: tuple[int, ...]) -> Array:

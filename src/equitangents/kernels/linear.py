@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -10,6 +11,7 @@ from jaxtyping import Array
 from ..nets import AbstractWeighted
 from ..nets.base import is_known
 from ..numerics import affine_defect
+from ..numerics.doubled import Doubled, add, doubled, finite, multiply, with_low, with_slope_of
 from .kernel import (
     Kernel,
     at_sites,
@@ -32,7 +34,24 @@ def apply_weights(layer: AbstractWeighted, k: Kernel) -> Kernel:
         return Kernel(None, k12, None, None, ntk, k.sites, True)
     unbiased = is_known(layer.sigma_b) and layer.sigma_b == 0  # angles stay
     d = k.d if k.d is None or unbiased else affine_defect(*spread(k.k11, k.k22, k), k.d, w, b)
-    return Kernel(w * k.k11 + b, k12, w * k.k22 + b, d, ntk, k.sites, True)
+    (k11, low11), (k22, low22) = (_weighted(layer, *own, w, b) for own in ((k.k11, k.low11), (k.k22, k.low22)))
+    return Kernel(k11, k12, k22, d, ntk, k.sites, True, low11=low11, low22=low22)
+
+
+def _weighted(layer: AbstractWeighted, k: Array, low: Array | None, w: Array, b: Array) -> tuple[Array, Array | None]:
+    """Variances after weights and biases, and what rounding took from them if it was known before."""
+    plain = w * k + b
+    if low is None:
+        return plain, None
+    exact = _affine(*(doubled(lax.stop_gradient(s)) for s in (layer.sigma_w, layer.sigma_b)), with_low(k, low))
+    return with_slope_of(plain, exact.high), exact.low
+
+
+@jax.jit  # traced once
+def _affine(sigma_w: Doubled, sigma_b: Doubled, k: Doubled) -> Doubled:
+    """sigma_w^2 k + sigma_b^2."""
+    high, low = add(multiply(multiply(sigma_w, sigma_w), k), multiply(sigma_b, sigma_b))
+    return Doubled(high, finite(low))
 
 
 def joint_average(

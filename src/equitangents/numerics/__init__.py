@@ -23,3 +23,4 @@ from .safe import relu_defect as relu_defect
 from .safe import safe_divide as safe_divide
 from .safe import safe_sqrt as safe_sqrt
 from .safe import sine_minus_angle_cosine as sine_minus_angle_cosine
+from .threads import on_one_thread as on_one_thread
