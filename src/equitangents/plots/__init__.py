@@ -7,7 +7,9 @@ from .cost import accuracy_against_cost as accuracy_against_cost
 from .ensembles import deviation_against_members as deviation_against_members
 from .ensembles import equivariance_against_time as equivariance_against_time
 from .ensembles import same_prediction_against_members as same_prediction_against_members
+from .finite_width import means_against as means_against
 from .learning import error_against_training_size as error_against_training_size
+from .phases import phases as phases
 from .style import save as save
 from .style import to_inline as to_inline
 from .style import to_png as to_png
