@@ -77,7 +77,9 @@ def expand(
     )
 
 
-def _expand_over_sites(net: AbstractLayer, x: Array, names: tuple[str, ...], nodes: Nodes | None) -> tuple[Moments, ...]:
+def _expand_over_sites(
+    net: AbstractLayer, x: Array, names: tuple[str, ...], nodes: Nodes | None
+) -> tuple[Moments, ...]:
     parts, between = stages(net, x)
     nodes = choose_nodes_over_sites(parts, between, x) if nodes is None else nodes
     fine, coarse = (over_sites(parts, between, x, names, rules(nodes, share)) for share in (1.0, COARSER))

@@ -9,6 +9,7 @@ their sums are needed, such as $\partial^2 \langle \sigma' \sigma' \rangle = 0$,
 import functools
 import itertools
 import math
+from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,9 +19,9 @@ from ..nets import AbRelu, Abs, LeakyRelu, Relu
 from ..nets.base import Scalar, is_known
 from ..numerics import arcsin_safe, safe_divide, safe_sqrt
 from .expectations import expectations
-from .orthant import one_sided_mean
+from .orthant import OneSidedMeans
 from .pairs import erf_means, pair_covariance, split
-from .request import Request, samples_of
+from .request import Request
 from .rules import Rules
 from .term import Blob
 
@@ -33,11 +34,19 @@ _RULE = np.polynomial.legendre.leggauss(16)
 
 
 def _kinked(a: Scalar, b: Scalar, patterns: tuple[Request, ...], k: Array) -> Array:
+    orthants = functools.cache(
+        lambda samples, signs: OneSidedMeans(k[np.ix_(samples, samples)] * np.outer(signs, signs))
+    )
+
     def pair(pattern: Request) -> Array:
         return _pair(pattern, jnp.asarray(a, k.dtype), jnp.asarray(b, k.dtype), k)
 
+    def mean(blob: Blob) -> Array:
+        few = len({sample for sample, _ in blob}) <= 2
+        return _angular(blob, a, b, k) if few else _by_orthants(blob, a, b, orthants)
+
     def others(rest: tuple[Request, ...]) -> Array:
-        return jnp.stack([_same_neuron(pattern, a, b, k) for pattern in rest])
+        return jnp.stack([_same_neuron(pattern, mean) for pattern in rest])
 
     return split(patterns, pair, others)
 
@@ -66,7 +75,7 @@ def _pair(pattern: Request, a: Array, b: Array, k: Array) -> Array:
     return jnp.where(near, equal, mean(p, q))
 
 
-def _same_neuron(pattern: Request, a: Array, b: Array, k: Array) -> Array:
+def _same_neuron(pattern: Request, mean: Callable[[Blob], Array]) -> Array:
     """Means of four factors, or covariances of two with two, without derivatives of the kink."""
     x, y = pattern
     if any(order > 1 for _, order in x + y):
@@ -74,28 +83,24 @@ def _same_neuron(pattern: Request, a: Array, b: Array, k: Array) -> Array:
             "P, Q, R, S, T and U of a nonlinearity with a kink need products of delta functions with steps at one "
             "point, which are not defined; leave them out of `tensors`, or take a smooth one such as Gelu."
         )
-    mean = _angular if len(samples_of(pattern)) <= 2 else _by_orthants
-    whole = mean(tuple(sorted(x + y)), a, b, k)
-    return whole - mean(x, a, b, k) * mean(y, a, b, k) if y else whole
+    whole = mean(tuple(sorted(x + y)))
+    return whole - mean(x) * mean(y) if y else whole
 
 
-def _by_orthants(blob: Blob, a: Scalar, b: Scalar, k: Array) -> Array:
-    r"""The same over up to four different samples: a sum over the signs of all of them."""
-    samples = sorted({sample for sample, _ in blob})
-    if len(samples) <= 2:
-        return _angular(blob, a, b, k)
+def _by_orthants(
+    blob: Blob, a: Scalar, b: Scalar, orthants: Callable[[tuple[int, ...], tuple[int, ...]], OneSidedMeans]
+) -> Array:
+    r"""As `_angular`, over three or four samples: a sum over the signs of all of them."""
+    samples = tuple(sorted({sample for sample, _ in blob}))
     number = [sum(s == sample for s, _ in blob) for sample in samples]
     power = tuple(sum(s == sample and order == 0 for s, order in blob) for sample in samples)
-    own = k[np.ix_(samples, samples)]
-    total = jnp.zeros((), k.dtype)
+    parts = []
     for signs in itertools.product((1, -1), repeat=len(samples)):
         slopes = [(b if sign > 0 else a) ** n for sign, n in zip(signs, number, strict=True)]
-        if any(is_known(slope) and slope == 0 for slope in slopes):
-            continue
-        flipped = own * np.outer(signs, signs)
-        sign = math.prod(s**p for s, p in zip(signs, power, strict=True))
-        total = total + sign * functools.reduce(jnp.multiply, slopes, one_sided_mean(power, flipped))
-    return total
+        if not any(is_known(slope) and slope == 0 for slope in slopes):
+            sign = math.prod(s**p for s, p in zip(signs, power, strict=True))
+            parts.append(sign * functools.reduce(jnp.multiply, slopes, orthants(samples, signs).mean(power)))
+    return functools.reduce(jnp.add, parts)
 
 
 def _angular(blob: Blob, a: Array, b: Array, k: Array) -> Array:

@@ -8,6 +8,7 @@ $$E[z_i\, g] = \sum_j K_{ij}\, E[\partial_j g],$$
 where the derivative of a step is a density at zero times a mean over the others, given that $z_j = 0$.
 """
 
+import functools
 import itertools
 import math
 
@@ -18,40 +19,63 @@ from jaxtyping import Array, Float
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 
 
-def one_sided_mean(powers: tuple[int, ...], k: Float[Array, "m m"]) -> Float[Array, ""]:
-    r"""$E[\prod_i z_i^{p_i} \theta(z_i)]$ over $z \sim N(0, K)$; a power of 0 is the step.
+class OneSidedMeans:
+    r"""$E[\prod_i z_i^{p_i} \theta(z_i)]$ over $z \sim N(0, K)$ for any powers, each part computed once.
 
-    Args:
-        powers: one for each variable, not negative; at most four variables.
-        k: covariance, positive definite: equal variables belong together, as one of a higher power.
-
-    Raises:
-        ValueError: more than four variables, or powers that do not fit the covariance.
+    Attributes:
+        k: (m, m), positive definite: equal variables belong together, as one of a higher power.
 
     References:
         Kan and Robotti (2017), J. Comput. Graph. Stat. 26, 930; Plackett (1954), Biometrika 41, 351.
 
     >>> import jax.numpy as jnp
-    >>> float(round(one_sided_mean((1, 1), jnp.eye(2)), 6))  # 1 / (2 pi)
+    >>> float(round(OneSidedMeans(jnp.eye(2)).mean((1, 1)), 6))  # 1 / (2 pi)
     0.159155
     """
-    if len(powers) > 4 or k.shape != (len(powers),) * 2 or min(powers, default=0) < 0:
-        raise ValueError(f"expected powers of at most four variables and their covariance, got {powers} and {k.shape}.")
-    if not any(powers):
-        return orthant_probability(k)
-    i = int(np.argmax(powers))
-    lower = tuple(p - (a == i) for a, p in enumerate(powers))
-    total = jnp.zeros((), k.dtype)
-    for j, p in enumerate(lower):
-        if p > 0:
-            part = p * one_sided_mean(tuple(q - (a == j) for a, q in enumerate(lower)), k)
-        else:  # the step's derivative pins z_j to zero
-            rest = [a for a in range(len(powers)) if a != j]
-            given = k[jnp.ix_(jnp.asarray(rest), jnp.asarray(rest))] - jnp.outer(k[j, rest], k[j, rest]) / k[j, j]
-            pinned = one_sided_mean(tuple(lower[a] for a in rest), given) if rest else 1.0
-            part = pinned / jnp.sqrt(2 * math.pi * k[j, j])
-        total = total + k[i, j] * part
-    return total
+
+    def __init__(self, k: Float[Array, "m m"]):
+        self.k = k
+        self._mean = functools.cache(self._found)
+        self._given = functools.cache(self._pinned)
+
+    def mean(self, powers: tuple[int, ...]) -> Float[Array, ""]:
+        """The mean for one power of each variable, 0 being the step; at most four variables.
+
+        Raises:
+            ValueError: more than four variables, or powers that do not fit the covariance.
+        """
+        if len(powers) > 4 or self.k.shape != (len(powers),) * 2 or min(powers, default=0) < 0:
+            raise ValueError(
+                f"expected powers of at most four variables and their covariance, got {powers} and {self.k.shape}."
+            )
+        return self._mean(tuple(enumerate(powers)), ())
+
+    def _found(self, powers: tuple[tuple[int, int], ...], pinned: tuple[int, ...]) -> Array:
+        """That of (variable, power), given that the pinned variables are 0."""
+        k = self._given(pinned)
+        if not powers:
+            return jnp.ones((), k.dtype)
+        i, highest = max(powers, key=lambda each: each[1])
+        if highest == 0:
+            left = np.array([a for a, _ in powers])
+            return orthant_probability(k[np.ix_(left, left)])
+        lower = tuple((a, p - (a == i)) for a, p in powers)
+        total = jnp.zeros((), k.dtype)
+        for j, p in lower:
+            if p > 0:
+                part = p * self._mean(tuple((a, q - (a == j)) for a, q in lower), pinned)
+            else:  # the step's derivative pins z_j to zero
+                rest = tuple((a, q) for a, q in lower if a != j)
+                part = self._mean(rest, tuple(sorted((*pinned, j)))) / jnp.sqrt(2 * math.pi * k[j, j])
+            total = total + k[i, j] * part
+        return total
+
+    def _pinned(self, pinned: tuple[int, ...]) -> Array:
+        """The covariance given that these variables are 0."""
+        if not pinned:
+            return self.k
+        k, j = self._given(pinned[:-1]), pinned[-1]
+        return k - jnp.outer(k[j], k[j]) / k[j, j]
 
 
 def orthant_probability(k: Float[Array, "m m"]) -> Float[Array, ""]:

@@ -82,7 +82,9 @@ def stages(net: AbstractLayer, x: Array) -> tuple[tuple[Stage, ...], tuple[Abstr
 
 
 def _check_linear(layer: AbstractLayer, shape: Shape) -> None:
-    refuse = f"corrections know layers that sum over all channels with shared weights, and fixed averages; got {layer!r}"
+    refuse = (
+        f"corrections know layers that sum over all channels with shared weights, and fixed averages; got {layer!r}"
+    )
     if isinstance(layer, AbstractWeighted):
         wide = (*shape[:-1], 2 * shape[-1])
         if needs(layer, Needs(True, "none")).variances != "none" or layer.fan_in(wide) != 2 * layer.fan_in(shape):
