@@ -78,7 +78,7 @@ def expand(
 
 
 def _expand_over_sites(
-    net: AbstractLayer, x: Array, names: tuple[str, ...], nodes: Nodes | None
+    net: AbstractLayer, x: Array, names: tuple[str, ...], nodes: Nodes | tuple[int, int] | None
 ) -> tuple[Moments, ...]:
     parts, between = stages(net, x)
     nodes = choose_nodes_over_sites(parts, between, x) if nodes is None else nodes

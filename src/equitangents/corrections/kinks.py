@@ -38,12 +38,14 @@ def _kinked(a: Scalar, b: Scalar, patterns: tuple[Request, ...], k: Array) -> Ar
         lambda samples, signs: OneSidedMeans(k[np.ix_(samples, samples)] * np.outer(signs, signs))
     )
 
+    slopes = jnp.asarray(a, k.dtype), jnp.asarray(b, k.dtype)
+
     def pair(pattern: Request) -> Array:
-        return _pair(pattern, jnp.asarray(a, k.dtype), jnp.asarray(b, k.dtype), k)
+        return _pair(pattern, *slopes, k)
 
     def mean(blob: Blob) -> Array:
         few = len({sample for sample, _ in blob}) <= 2
-        return _angular(blob, a, b, k) if few else _by_orthants(blob, a, b, orthants)
+        return _angular(blob, *slopes, k) if few else _by_orthants(blob, a, b, orthants)
 
     def others(rest: tuple[Request, ...]) -> Array:
         return jnp.stack([_same_neuron(pattern, mean) for pattern in rest])
