@@ -85,13 +85,13 @@ def kernel(net: AbstractLayer, x1: Inputs, x2: Array | None = None) -> Kernel:
         Covariances between all sites are kept, so this takes the memory that `nngp` saves.
     """
     _check(net, x1, x2)
-    return _whole(net, x1, x2)
+    return _whole(Description.of(folded(net)), x1, x2)
 
 
 def _matrices(net: AbstractLayer, x1: Inputs, x2: Array | None, names: tuple[str, ...]) -> tuple[Array, ...]:
     _check(net, x1, x2)
     if isinstance(x1, Kernel):
-        out = _whole(net, x1, None)
+        out = _whole(Description.of(folded(net)), x1, None)
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(both[name] for name in names)
     matrices = _in_tiles(net, x1, x2, names)
@@ -164,7 +164,8 @@ def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:
 
 
 @jax.jit
-def _whole(net: AbstractLayer, x1: Inputs, x2: Array | None) -> Kernel:
+def _whole(description: Description, x1: Inputs, x2: Array | None) -> Kernel:
+    net = description.net()
     if isinstance(x1, Kernel):
         return _propagated(net, x1)
     wanted = needs(net, Needs(True, "pairs", True))

@@ -25,11 +25,11 @@ def near_limit(dtype) -> float:
 def variance_metric(expectation: Callable[[Array, Array], Array], k: Array) -> Array:
     r"""$\partial_1 \partial_2 \log G$ at $\log k_1 = \log k_2 = \log k$, of $G = E[\phi(r_1 z) \phi(r_2 z)]$.
 
-    Computed for each input on its own; 0 where the variance is 0. That of a variance whose powers overflow is taken at
-    a smaller one.
+    Computed for each input on its own; 0 where the variance is 0. For variances of which the powers in third
+    derivatives overflow it is taken at the nearest that has them: there it hardly changes any more.
     """
-    positive = k > 0
-    at = jnp.where(positive, jnp.minimum(k, float(jnp.finfo(k.dtype).max) ** (1 / 3)), 1)
+    positive, limits = k > 0, jnp.finfo(k.dtype)
+    at = jnp.where(positive, jnp.clip(k, float(limits.tiny) ** (1 / 6), float(limits.max) ** (1 / 6)), 1)
 
     def log_g(y1: Array, y2: Array) -> Array:
         return jnp.log(jnp.abs(expectation(at * jnp.exp(y1), at * jnp.exp(y2))))
