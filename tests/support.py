@@ -1,4 +1,5 @@
-"""What works with what: layers x analyses. `python tests/support.py` prints the tables in docs/support.md.
+"""What works with what: layers x analyses. `python tests/support.py` prints the table in docs/support.md,
+then that of accuracy in docs/kernels.md.
 
 A cell is what its analysis returns for an example of the layer; where the analysis raises NotImplementedError the
 reason stands in `UNSUPPORTED`. `test_support.py` walks all of it.
@@ -219,9 +220,8 @@ def error_bound(error: float) -> str:
 
 def accuracy_table() -> str:
     """Markdown: nonlinearities by how their expectations are found, with bounds of their errors in float32."""
-    lines = ["| nonlinearity | expectations | float32 error |", "| --- | --- | --- |"]
-    found = [(method_of(EXAMPLES[name][0].layers[-1]), name) for name in sorted(ACTIVATIONS)]
-    for method, name in sorted(found):
+    lines = ["| nonlinearity | expectations | error in float32 |", "| --- | --- | --- |"]
+    for method, name in sorted((method_of(EXAMPLES[name][0].layers[-1]), name) for name in ACTIVATIONS):
         lines.append(f"| `{name}` | {method} | {error_bound(single_precision_error(name))} |")
     return "\n".join(lines) + "\n"
 

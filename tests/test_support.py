@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from support import ANALYSES, EXAMPLES, UNSUPPORTED, cell, public_layers
+from equitangents.kernels.activations import method_of
+from support import ACTIVATIONS, ANALYSES, EXAMPLES, UNSUPPORTED, cell, public_layers, single_precision_error
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,3 +52,22 @@ def test_the_readme_shows_the_same_table():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     inside = text.partition("<!-- support:begin -->")[2].partition("<!-- support:end -->")[0]
     assert rows(inside) == SHOWN
+
+
+ACCURACY = rows(
+    (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8").partition("## Accuracy")[2].partition("## ")[0]
+)
+ALWAYS = ["Relu", "Gelu"]
+
+
+@pytest.mark.optimised
+@pytest.mark.parametrize("name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.slow) for n in ACTIVATIONS])
+def test_errors_in_single_precision_are_as_documented(name):
+    """Below the bound, which is at most ten times the error."""
+    error, (method, bound) = single_precision_error(name), ACCURACY[name]
+    assert method == method_of(EXAMPLES[name][0].layers[-1])
+    assert error < float(bound) < 10 * error
+
+
+def test_every_nonlinearity_has_its_accuracy_documented():
+    assert set(ACCURACY) == {"nonlinearity", *ACTIVATIONS}

@@ -8,8 +8,10 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from cases import ACTIVATIONS
+from cases import ACTIVATIONS, CLOSED_FORMS
 from equitangents import kernel, nngp_and_ntk
+from equitangents.kernels import propagate
+from equitangents.kernels.kernel import Kernel
 from equitangents.nets import Dense, Serial
 
 pytestmark = pytest.mark.optimised  # float32
@@ -66,6 +68,26 @@ def test_gradients_are_central_differences_away_from_singular_points(name, hidde
         moved = ((x1 + s * dx, 1.3 + s * dw, 0.4 + s * db, x2) for s in (1, -1))
         up, down = (evaluated(name, hidden, *arguments, jnp.float64)[0] for arguments in moved)
         np.testing.assert_allclose(slope, (up - down) / (2 * h), rtol=2e-6, atol=2e-6)
+
+
+QUICK = ["gelu", "sin"]  # whose slopes were NaN where deep networks shrink variances
+RANGES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in CLOSED_FORMS]
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_slopes_are_finite_at_variances_from_the_smallest_to_large(name):
+    """In float32 of equal, near and other inputs, with variances of a ratio of 1.001."""
+
+    def after(k11, k22, d):
+        k12 = jnp.sqrt(k11) * jnp.sqrt(k22) * (1 - d)
+        k = propagate(ACTIVATIONS[name], Kernel(k11, k12, k22, d, k12, gaussian=True))
+        return jnp.stack([k.k12, k.ntk, k.d])
+
+    k = 10.0 ** jnp.arange(-37.0, 8)
+    d = jnp.repeat(jnp.array([0, 1e-6, 0.5]), len(k))
+    k11, k22, d = (a.astype(jnp.float32) for a in (jnp.tile(k, 3), jnp.tile(1.001 * k, 3), d))
+    slopes = jax.jit(jax.vmap(jax.jacrev(after, (0, 1, 2))))(k11, k22, d)
+    assert not any(bool(jnp.any(jnp.isnan(slope))) for slope in slopes)
 
 
 DEEP = {"relu": 2**0.5, "erf": 1.5, "gelu": 1.5}  # sigma_w

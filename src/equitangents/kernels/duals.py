@@ -91,7 +91,8 @@ def _sine(a: Array, b: Array, mirror: Array, k11: Array, k22: Array, d: Array) -
     apart = lost - mirror * (f1 - f2) ** 2 / 2 + mirror * _growth(near, f1 * f2, b**2 * (k11 + k22))
     s1, s2 = (_sine_size(mirror, k, f, b) for k, f in ((k11, f1), (k22, f2)))
     steps = safe_divide(mirror * (f2 - f1) * (f1 + f2), s1 + s2)
-    d_out = jnp.clip(safe_divide(apart - steps**2 / 2, s1 * s2), 0, 2)
+    inverse1, inverse2 = (safe_divide(jnp.ones_like(s), s) for s in (s1, s2))  # of tiny ones a product is too large
+    d_out = jnp.clip((apart - steps**2 / 2) * inverse1 * inverse2, 0, 2)
     return a**2 / 2 * (difference - total), a**2 * b**2 / 2 * (difference + total), d_out
 
 
