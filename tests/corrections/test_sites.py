@@ -149,6 +149,25 @@ def test_turned_inputs_have_the_tensors_of_the_inputs_behind_a_pool():
         np.testing.assert_allclose(one.tensors[name], two.tensors[name], rtol=1e-9, atol=1e-12)
 
 
+def test_to_order_one_over_width_kernels_of_equivariant_and_averaged_networks_fluctuate_alike():
+    """A layer answers to fluctuations of the one before it averaged over joint turns, which both then have.
+
+    Means of second order, such as H1, do not.
+    """
+    one = expand(Serial(*whole(7, Sin(), 1).layers), X)[-1]
+    lift, conv = whole(7, Sin(), 1).layers[0], whole(7, Sin(), 1).layers[2]
+    dense = [Dense(7, w.sigma_w, w.sigma_b, w.lambda_w, w.lambda_b) for w in (lift, conv)]
+    copies = jax.vmap(TURN.orbit)(X).reshape(8, 3, 3, 1)
+    many = expand(Serial(Flatten(), dense[0], Sin(), dense[1], Sin(), TOP), copies)[-1]
+    averaged = {
+        name: t.reshape((2, 4) * t.ndim).mean(tuple(range(1, 2 * t.ndim, 2))) for name, t in many.tensors.items()
+    }
+    for name in ("K", "Theta", "V", "D", "F", "A", "B"):
+        np.testing.assert_allclose(one.tensors[name], averaged[name], rtol=1e-9, atol=1e-12)
+    for name in ("G1", "H1"):
+        assert np.abs(one.tensors[name] - averaged[name]).max() > 0.05 * np.abs(averaged[name]).max()
+
+
 def test_without_sites_both_ways_agree():
     flat = X.reshape(2, 9)
     chain = Serial(Dense(6, 1.2, 0.1), Sin(), Dense(7, 1.1), Sin(), Dense(1, lambda_w=0.4))
