@@ -35,7 +35,7 @@ _RULE = np.polynomial.legendre.leggauss(16)
 
 def _kinked(a: Scalar, b: Scalar, patterns: tuple[Request, ...], k: Array) -> Array:
     orthants = functools.cache(
-        lambda samples, signs: OneSidedMeans(k[np.ix_(samples, samples)] * np.outer(signs, signs))
+        lambda samples, signs: OneSidedMeans(k[np.ix_(samples, samples)] * np.outer(signs, signs).astype(float))
     )
 
     slopes = jnp.asarray(a, k.dtype), jnp.asarray(b, k.dtype)

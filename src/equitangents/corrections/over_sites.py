@@ -44,9 +44,8 @@ def over_sites(
 
 def choose_nodes_over_sites(parts: tuple[Stage, ...], between: tuple[AbstractActivation, ...], x: Array) -> Nodes:
     """As `choose_nodes`; the default where numbers are traced."""
-    if any(
-        isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(((part.layers for part in parts), between, x))
-    ):
+    numbers = jax.tree.leaves(([part.layers for part in parts], between, x))
+    if any(isinstance(number, jax.core.Tracer) for number in numbers):
         return Nodes()
     kernels = [found["K"] for found in over_sites(parts, between, x, ("K",), rules(Nodes()))]
     cases = [(layer, np.diagonal(np.asarray(k))) for layer, k in zip(between, kernels, strict=False)]
