@@ -1,5 +1,7 @@
 """BLAS has one thread for small factorisations, and as many as before afterwards and for large ones."""
 
+import threading
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +31,27 @@ def test_the_limit_ends_with_an_error():
     with pytest.raises(ZeroDivisionError):
         on_one_thread(1, lambda: 1 / 0)
     assert threads() == before
+
+
+def test_overlapping_calls_restore_the_number():
+    first_runs, second_runs = threading.Event(), threading.Event()
+
+    def first():
+        first_runs.set()
+        assert second_runs.wait(60)
+
+    other = threading.Thread(target=on_one_thread, args=(1, first))
+
+    def second():
+        second_runs.set()
+        other.join()  # the first ends inside of the second
+
+    on_one_thread(1, lambda: None)  # loads the library
+    with ThreadpoolController().limit(limits=2, user_api="blas"):
+        other.start()
+        assert first_runs.wait(60)
+        on_one_thread(1, second)
+        assert set(threads().values()) == {2}
 
 
 def test_a_traced_call_is_let_through():

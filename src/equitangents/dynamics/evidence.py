@@ -12,6 +12,8 @@ from jax import lax
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float
 
+from equitangents.numerics import on_one_thread
+
 from .checks import check_gram, check_inputs, check_number, check_targets, concrete
 from .regression import as_kernel, evaluate
 
@@ -135,7 +137,8 @@ def fit_hyperparameters(
     origin = np.log([float(start[name]) for name in names])
 
     def objective(logs: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = _negative(jnp.asarray(logs, dtype), build, x, y, names, which)
+        at = jnp.asarray(logs, dtype)
+        value, gradient = on_one_thread(len(x), lambda: _negative(at, build, x, y, names, which))
         if not np.isfinite(value):
             return np.inf, np.zeros_like(logs)
         return float(value), np.asarray(gradient, np.float64)

@@ -10,6 +10,8 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from equitangents.numerics import on_one_thread
+
 from .checks import check_gram, check_inputs, check_number, check_spectrum, check_times, concrete
 from .objective import Objective, as_objective, check_labels, cross_entropy, half_mean_of_squares
 from .regression import as_kernel, evaluate
@@ -99,7 +101,7 @@ class FunctionFlow(eqx.Module):
         nngp, ntk = evaluate(self.kernel, self.x_train)
         self.ntk = check_gram("NTK", ntk)
         self.nngp = check_gram("NNGP", nngp).astype(self.ntk.dtype)
-        check_spectrum(jnp.linalg.eigvalsh(self.ntk))
+        check_spectrum(on_one_thread(len(self.ntk), lambda: jnp.linalg.eigvalsh(self.ntk)))
         self.outputs = _count_outputs(jnp.asarray(y_train), outputs)
         n, dtype = len(self.ntk), self.ntk.dtype
         self.y_train = check_labels(self.objective, y_train, (self.outputs,), n, dtype)

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
+from equitangents.numerics import on_one_thread
+
 from .checks import check_inputs
 from .flow import GradientFlow
 from .inverse import settled
@@ -78,7 +80,7 @@ def _posterior(kernel: Any, x_train: Any, y_train: Any, x: Any, ridge: ArrayLike
     gram = evaluate(kernel, x_train)[which]
     problem = GradientFlow.from_gram(gram, gram, y_train, loss="sum", ridge=ridge).regression
     k11, k1x = evaluate(kernel, x)[which], evaluate(kernel, x, x_train)[which]
-    b = settled(problem.inverse(), k1x.T.astype(gram.dtype))
+    b = on_one_thread(len(gram), lambda: settled(problem.inverse(), k1x.T.astype(gram.dtype)))
     covariance = k11 - k1x @ b
     mean = (b.T @ problem.y_train.reshape(len(gram), -1)).reshape(len(k1x), *problem.y_train.shape[1:])
     return Posterior(mean, (covariance + covariance.T) / 2)

@@ -167,9 +167,10 @@ def from_gram(
     """The problem from Gram matrices; kernel and inputs are None where unknown."""
     check_loss(loss)
     check_number("ridge", ridge)
-    ntk = check_gram("NTK", ntk)
-    ntk = _symmetric(ntk)
-    nngp = check_matrix("the training NNGP", check_gram("NNGP", nngp), ntk.shape).astype(ntk.dtype)
+    ntk, nngp = check_gram("NTK", ntk), check_gram("NNGP", nngp)
+    if nngp.shape != ntk.shape:
+        check_matrix("the training NNGP", nngp, ntk.shape)  # raises
+    nngp = nngp.astype(ntk.dtype)
     y_train = check_targets(y_train, len(ntk), ntk.dtype)
     problem = Regression(kernel, x_train, y_train, nngp, ntk, jnp.asarray(ridge).astype(ntk.dtype), loss)
     if problem.is_known():
@@ -188,11 +189,6 @@ def _check_semidefinite(problem: Regression) -> None:
         shown = bool(jnp.isfinite(lower[-1, -1]))
     if not shown:
         problem.spectrum()  # raises, and says by how much
-
-
-@jax.jit
-def _symmetric(matrix: Array) -> Array:
-    return (matrix + matrix.T) / 2
 
 
 @jax.jit

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import scipy.linalg
 
+from ..numerics import on_one_thread
+
 
 @dataclasses.dataclass(frozen=True)
 class Solver:
@@ -17,7 +19,7 @@ class Solver:
     def __call__(self, b: np.ndarray) -> np.ndarray:
         """w_t(S) b."""
         if self.lower is not None:
-            return scipy.linalg.cho_solve((self.lower, True), b, check_finite=False)
+            return on_one_thread(len(b), lambda: scipy.linalg.cho_solve((self.lower, True), b, check_finite=False))
         assert self.gains is not None and self.vectors is not None
         return self.vectors @ (self.gains[:, None] * (self.vectors.T @ b))
 
@@ -28,12 +30,12 @@ def solver(gram: np.ndarray, ridge: float, t: float) -> Solver:
     matrix = gram + np.asarray(ridge, gram.dtype) * np.eye(n, dtype=gram.dtype)
     if np.isinf(t):
         try:
-            lower = scipy.linalg.cholesky(matrix, lower=True, check_finite=False)
+            lower = on_one_thread(n, lambda: scipy.linalg.cholesky(matrix, lower=True, check_finite=False))
             if np.diagonal(lower).min() ** 2 > n * eps * np.abs(matrix).sum(axis=1).max():
                 return Solver(lower=lower)
         except scipy.linalg.LinAlgError:
             pass
-    values, vectors = scipy.linalg.eigh(matrix, check_finite=False)
+    values, vectors = on_one_thread(n, lambda: scipy.linalg.eigh(matrix, check_finite=False))
     values = np.maximum(values, 0)
     zero = values <= n * eps * values[-1]
     safe = np.where(zero, 1, values)

@@ -16,7 +16,7 @@ CACHE = 2**25
 """Bytes of intermediate results that one chunk of examples may take on a CPU, where its last cache should hold them."""
 
 
-ROWS = 128
+ROWS = 200
 """Rows of a matrix product that is large enough to run at full speed."""
 
 

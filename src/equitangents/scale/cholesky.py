@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 import scipy.linalg
 
+from ..numerics import on_one_thread
 from .matrix import SymmetricMatrix, read_ahead
 from .zarrs import ChunkedArray, DamagedError
 
@@ -38,13 +39,15 @@ class DenseFactor:
         shifted = matrix.to_array().copy()
         shifted[np.diag_indices(matrix.n)] += shifted.dtype.type(ridge)
         try:
-            self._factor = scipy.linalg.cho_factor(shifted, lower=True, overwrite_a=True, check_finite=False)
+            options = {"lower": True, "overwrite_a": True, "check_finite": False}
+            self._factor = on_one_thread(matrix.n, lambda: scipy.linalg.cho_factor(shifted, **options))
         except np.linalg.LinAlgError:
             raise indefinite(ridge) from None
         self.log_det = 2 * float(np.sum(np.log(np.diagonal(self._factor[0]).astype(np.float64))))
 
     def solve(self, v: np.ndarray) -> np.ndarray:
-        return scipy.linalg.cho_solve(self._factor, v.astype(self._factor[0].dtype), check_finite=False)
+        v = v.astype(self._factor[0].dtype)
+        return on_one_thread(len(v), lambda: scipy.linalg.cho_solve(self._factor, v, check_finite=False))
 
 
 class DiskFactor:

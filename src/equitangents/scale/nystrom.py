@@ -13,6 +13,7 @@ References:
 import numpy as np
 import scipy.linalg
 
+from ..numerics import on_one_thread
 from .matrix import SymmetricMatrix
 
 ROWS = 4000  # of B that are in float64 at a time
@@ -31,12 +32,14 @@ class Nystrom:
         corner = b[:rank].astype(np.float64)
         # W has eigenvalues of the size of rounding; the shift keeps its factor away from them
         corner[np.diag_indices(rank)] += 1e-6 * diagonal.max() * rank**0.5
-        lower = scipy.linalg.cholesky(corner, lower=True, overwrite_a=True, check_finite=False).astype(b.dtype)
+        lower = on_one_thread(
+            rank, lambda: scipy.linalg.cholesky(corner, lower=True, overwrite_a=True, check_finite=False)
+        ).astype(b.dtype)
         for i in range(0, matrix.n, ROWS):
             b[i : i + ROWS] = scipy.linalg.solve_triangular(lower, b[i : i + ROWS].T, lower=True, check_finite=False).T
         self._b = b
         small = sum(_double(part).T @ _double(part) for part in self._parts())
-        self._values, self._vectors = scipy.linalg.eigh(small, check_finite=False)
+        self._values, self._vectors = on_one_thread(rank, lambda: scipy.linalg.eigh(small, check_finite=False))
         self.rest = max(float(diagonal.sum() - self._values.sum()) / matrix.n, 1e-9 * float(diagonal.mean()))
 
     def solve(self, v: np.ndarray, ridges: np.ndarray) -> np.ndarray:
