@@ -151,7 +151,7 @@ def _(layer: AbstractActivation, k: Kernel) -> Kernel:
     s11, s22 = spread(v11, v22, k)
     e, e_prime, d = _completed(layer, s11, s22, k.d)
     own = ((v11, k.low11), (v22, k.low22))
-    (self1, low11), (self2, low22) = (materialise(_with_digits(layer, v, low, k.sites)) for v, low in own)
+    (self1, low11), (self2, low22) = materialise(tuple(_with_digits(layer, v, low, k.sites) for v, low in own))
     return Kernel(self1, e, self2, d, e_prime * k.ntk, k.sites, False, low11=low11, low22=low22)
 
 

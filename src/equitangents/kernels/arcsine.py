@@ -80,7 +80,7 @@ class Noisy(NamedTuple):
 def _noisy(k: Array, w: Array | float, scale: Array, metric: Array) -> Noisy:
     rest = 1 / (1 + w * k)
     share = w * k * rest
-    return materialise(Noisy(share, safe_sqrt(share), rest, jnp.sqrt(rest), scale, metric, log_variance(k)))
+    return Noisy(share, safe_sqrt(share), rest, jnp.sqrt(rest), scale, metric, log_variance(k))
 
 
 def _defect(one: Noisy, two: Noisy, d: Array, fall: Array, ratio: Array) -> Array:
@@ -95,7 +95,7 @@ def _(layer: Erf, k11: Array, k22: Array, d: Array) -> Dual:
     """Equation (11) of Williams (1996), Computing with infinite networks."""
     a, b, c = layer.numbers(d)
     w = 2 * b**2
-    one, two = (_noisy(k, w, *_erf_scale_and_metric(w * k)) for k in (k11, k22))
+    one, two = materialise(tuple(_noisy(k, w, *_erf_scale_and_metric(w * k)) for k in (k11, k22)))
     pair = correlation(one, two, d)
     scale = a**2 * 2 / math.pi
     shape = (1 - d) * pair.arcsine
@@ -125,7 +125,7 @@ def _(layer: Gelu, k11: Array, k22: Array, d: Array) -> Dual:
     $d' = ((S_1 + S_2)/2 - S - (\sqrt{S_1} - \sqrt{S_2})^2/2) / \sqrt{S_1 S_2}$ with $S_i = E[\phi^2] / k_{ii}$. What is
     subtracted is small for large variances: the absolute error is two to ten times below that of $1 - \cos$.
     """
-    (one, own1), (two, own2) = (_gelu_own(k) for k in (k11, k22))
+    (one, own1), (two, own2) = materialise(tuple(_gelu_own(k) for k in (k11, k22)))
     pair = correlation(one, two, d)
     rho, sums, inverse = 1 - d, one.rest + two.rest, one.rest_root * two.rest_root / pair.cosine
     density = pair.size / (2 * math.pi * pair.cosine)
@@ -162,7 +162,7 @@ def _gelu_own(k: Array) -> tuple[Noisy, GeluOwn]:
     lost = _gelu_lost(k)
     norm = jnp.sqrt(0.5 - lost)
     noisy = _noisy(k, 1.0, 1 / norm, variance_metric(_gelu_aligned, k))
-    return noisy, materialise(GeluOwn(-lost / 2, norm, safe_sqrt(k) * norm, noisy.rest / (1 + noisy.root)))
+    return noisy, GeluOwn(-lost / 2, norm, safe_sqrt(k) * norm, noisy.rest / (1 + noisy.root))
 
 
 def _gelu_lost(k: Array) -> Array:

@@ -15,12 +15,13 @@ from jaxtyping import Array
 from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, Serial, output_shape
 from ..nets.base import is_known
 from ..nets.dropout import one_evaluation
+from ..numerics import safe_sqrt
 from .activations import estimated_error, has_closed_form
 from .inputs import Batch, batch, check_inputs, input_covariances, vocabulary
 from .kernel import Kernel, Needs
 from .propagate import needs, propagate
 from .repeats import folded
-from .tiles import gram, tile_rows
+from .tiles import by_rows, gram, piece_entries, tile_rows
 
 Inputs = Array | Kernel
 
@@ -112,7 +113,7 @@ def _diagonal(net: AbstractLayer, x: Array, names: tuple[str, ...]) -> tuple[Arr
 def _in_tiles(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str, ...]) -> tuple[Array, ...]:
     other = x1 if x2 is None else x2
     rows = tile_rows(jax.default_backend(), _entries(net, x1.shape[1:]), x1.shape[0], other.shape[0])
-    return _tiled(Description.of(folded(net)), x1, x2, names, rows)
+    return _tiled(Description.of(folded(net)), x1, x2, names, rows, piece_entries(jax.default_backend()))
 
 
 class Description(eqx.Module):
@@ -133,15 +134,29 @@ class Description(eqx.Module):
         return jax.tree.unflatten(self.structure, [0.0 if zero else next(rest) for zero in self.zeros])
 
 
-@functools.partial(jax.jit, static_argnums=(3, 4))
+@functools.partial(jax.jit, static_argnums=(3, 4, 5))
 def _tiled(
-    description: Description, x1: Array, x2: Array | None, names: tuple[str, ...], rows: tuple[int, int]
+    description: Description, x1: Array, x2: Array | None, names: tuple[str, ...], rows: tuple[int, int], pieces: int
 ) -> tuple[Array, ...]:
     net = description.net()
     wanted = needs(net, Needs(True, "none"))
 
     def tile(a: Batch, b: Batch) -> tuple[Array, ...]:
-        out = _propagated(net, _inputs(a, b, wanted))
+        k = _inputs(a, b, wanted)
+        if k.k11 is None or k.k22 is None or k.d is None or k.sites or a.mask is not None:
+            return chosen(k)
+        r2 = safe_sqrt(k.k22)
+
+        def piece(given: tuple[Array, Array, Array | None]) -> tuple[Array, ...]:
+            k11, d, low11 = given
+            k12 = safe_sqrt(k11)[:, None] * r2[None, :] * (1 - d)
+            return chosen(Kernel(k11, k12, k.k22, d, jnp.zeros_like(d), low11=low11, low22=k.low22))
+
+        # layers go over a few rows at a time: their arrays stay in the nearest cache
+        return by_rows(piece, (k.k11, k.d, k.low11), pieces)
+
+    def chosen(k: Kernel) -> tuple[Array, ...]:
+        out = _propagated(net, k)
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(_between_sites(both[name], out) for name in names)
 

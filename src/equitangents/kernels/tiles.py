@@ -13,7 +13,7 @@ def tile_rows(backend: str, entries: int, n1: int, n2: int) -> tuple[int, int]:
     """Rows and columns of one tile.
 
     On a CPU a tile of a layer's arrays should stay in cache; a GPU wants it as large as its memory bears. The budgets
-    are those that `python -m benchmarks.kernels_peer` found best: 2^16 numbers an array without sites, 2^15 at equal
+    are those that `python -m benchmarks.kernels_peer` found best: 2^17 numbers an array without sites, 2^15 at equal
     sites, and 2^18, 1 MB in float32, with pairs of sites. A kernel holds about ten such arrays.
 
     Args:
@@ -21,10 +21,15 @@ def tile_rows(backend: str, entries: int, n1: int, n2: int) -> tuple[int, int]:
         entries: numbers that one pair of inputs holds, that is pairs of sites.
         n1, n2: sizes of the batches.
     """
-    on_cpu = 2**16 if entries == 1 else 2**15 if entries < 2**10 else 2**18
-    budget = on_cpu if backend == "cpu" else 2**24
-    rows = max(1, min(256, math.isqrt(budget // max(entries, 1))))
+    on_cpu = 2**17 if entries == 1 else 2**15 if entries < 2**10 else 2**18
+    budget, most = (on_cpu, 512) if backend == "cpu" else (2**24, 256)
+    rows = max(1, min(most, math.isqrt(budget // max(entries, 1))))
     return _side(n1, rows), _side(n2, rows)
+
+
+def piece_entries(backend: str) -> int:
+    """Numbers in an array of a piece, a few rows of a tile that go through the layers together; see `tile_rows`."""
+    return 2**15 if backend == "cpu" else 2**24
 
 
 def _side(n: int, rows: int) -> int:
@@ -64,15 +69,50 @@ def gram(tile: Callable[..., tuple[Array, ...]], x1, x2, rows: tuple[int, int]) 
     def place(whole: tuple[Array, ...], start: Array) -> tuple[tuple[Array, ...], None]:
         done = []
         for out, part in zip(whole, block(start), strict=True):
-            rest = (0,) * (part.ndim - 2)
-            if x2 is None:  # rounding may differ between the halves of a tile on the diagonal
-                part = jnp.where(start[0] == start[1], (part + _transposed(part)) / 2, part)
-                out = lax.dynamic_update_slice(out, _transposed(part), (start[1], start[0], *rest))
-            done.append(lax.dynamic_update_slice(out, part, (start[0], start[1], *rest)))
+            done.append(lax.dynamic_update_slice(out, part, (start[0], start[1], *[0] * (part.ndim - 2))))
         return tuple(done), None
 
     whole, _ = lax.scan(place, zeros, jnp.asarray(corners))
-    return whole
+    return whole if x2 is not None else _mirrored(whole, corners, rows1)
+
+
+def _mirrored(whole: tuple[Array, ...], corners: list[tuple[int, int]], rows: int) -> tuple[Array, ...]:
+    """The lower half from the upper one, to the last bit; tiles on the diagonal hold both, and the mean is taken.
+
+    From memory, as XLA may compute what is written twice in two ways, which round differently.
+    """
+
+    def change(function: Callable[[Array], Array]) -> Callable:
+        def step(whole: tuple[Array, ...], start: Array) -> tuple[tuple[Array, ...], None]:
+            done = []
+            for out in whole:
+                rest = (0,) * (out.ndim - 2)
+                part = lax.dynamic_slice(out, (start[0], start[1], *rest), (rows, rows, *out.shape[2:]))
+                done.append(lax.dynamic_update_slice(out, function(part), (start[1], start[0], *rest)))
+            return tuple(done), None
+
+        return step
+
+    off, on = (jnp.asarray([c for c in corners if (c[0] == c[1]) == equal]) for equal in (False, True))
+    whole = lax.scan(change(_transposed), whole, off)[0]
+    return lax.scan(change(lambda part: (part + _transposed(part)) / 2), whole, on)[0]
+
+
+def by_rows(function: Callable, arrays, entries: int):
+    """`function(arrays)`, for so many rows at a time that a piece has about this many entries.
+
+    Args:
+        function: acts on each row of its arguments alike; returns arrays with the same first axis.
+        arrays: a pytree of arrays with one first axis.
+        entries: numbers in an array of a piece.
+    """
+    rows = jax.tree.leaves(arrays)[0].shape[0]
+    columns = max(a.size for a in jax.tree.leaves(arrays)) // rows
+    few = max(r for r in range(1, rows + 1) if rows % r == 0 and (r == 1 or r * columns <= entries))
+    if few in (1, rows):
+        return function(arrays)
+    cut = jax.tree.map(lambda a: a.reshape(-1, few, *a.shape[1:]), arrays)
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), lax.map(function, cut))
 
 
 def _starts(n: int, rows: int) -> list[int]:

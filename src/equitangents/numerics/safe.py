@@ -148,10 +148,10 @@ def relu_defect(d: ArrayLike) -> tuple[Array, Array]:
     [0.6817, 1.5708]
     """
     d, e = _fold(_to_array(d))
-    root = jnp.sqrt(e)
-    angle = root * _polynomial(e, integrated=False)
+    # a root for each, as XLA would write a common one to memory; that of e / 2 it does not take for the same
+    angle = jnp.sqrt(e / 2) * (math.sqrt(2) * _polynomial(e, integrated=False))
     # with f = sin - theta cos as a function of d: f(d) = f(2 - d) + pi (d - 1)
-    d_out = jnp.minimum(d, 1) - e * root * _polynomial(e, integrated=True) / jnp.pi
+    d_out = jnp.minimum(d, 1) - e * jnp.sqrt(e) * _polynomial(e, integrated=True) / jnp.pi
     return d_out, jnp.where(d > 1, jnp.pi - angle, angle)
 
 
