@@ -135,14 +135,14 @@ def _defects(x1: Array, x2: Array, scale1: Array, scale2: Array) -> Array:
         return jnp.minimum(d, 2 - d) < NEAR
 
     def pair_by_pair(d: Array) -> Array:
-        columns = jnp.arange(len(x2))
+        u1, u2, columns = x1 * scale1[:, None], x2 * scale2[:, None], jnp.arange(len(x2))
 
         def again(state: tuple[Array, Array]) -> tuple[Array, Array]:
             d, left = state
             j = jnp.argmax(left, axis=1)
             chosen = left & (columns[None, :] == j[:, None])
             side = jnp.sign(1 - jnp.take_along_axis(d, j[:, None], axis=1))
-            apart = difference_defect(x1 * scale1[:, None], side * scale2[j][:, None] * x2[j])[:, None]
+            apart = difference_defect(u1, side * u2[j])[:, None]
             return jnp.where(chosen, jnp.where(side > 0, apart, 2 - apart), d), left & ~chosen
 
         return lax.while_loop(lambda state: jnp.any(state[1]), again, (d, near(d)))[0]
