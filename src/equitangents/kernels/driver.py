@@ -160,7 +160,7 @@ def _tiled(
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(_between_sites(both[name], out) for name in names)
 
-    return gram(tile, batch(net, x1, wanted), None if x2 is None else batch(net, x2, wanted), rows)
+    return gram(tile, batch(net, x1, wanted, x2 is None), None if x2 is None else batch(net, x2, wanted), rows)
 
 
 def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:

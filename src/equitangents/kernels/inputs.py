@@ -32,22 +32,25 @@ class Batch(NamedTuple):
         variances: k11, of shape (n, *sites), or (n, *sites, *sites) where pairs of sites are needed, or None.
         mask: (n, *sites), 1 at sites that count; None if the network does not begin with `Masked`.
         low: what rounding took from variances of shape (n, *sites), in single precision, or None if not needed.
+        number: (n,) of each input in a batch that is compared with itself; None where two batches are compared.
     """
 
     x: Array
     variances: Array | None
     mask: Array | None
     low: Array | None = None
+    number: Array | None = None
 
 
-def batch(net: AbstractLayer, x: Array, needs: Needs) -> Batch:
-    """What the network needs to know of each input."""
+def batch(net: AbstractLayer, x: Array, needs: Needs, alone: bool = False) -> Batch:
+    """What the network needs to know of each input; `alone` where they are compared with one another."""
     x, mask = _masked(net, x)
     variances = _variances(x, needs)
+    number = jnp.arange(len(x)) if alone else None
     if not needs.digits or variances is None or variances.ndim >= x.ndim or x.dtype != jnp.float32:
-        return Batch(x, variances, mask)
+        return Batch(x, variances, mask, None, number)
     exact = mean_square(lax.stop_gradient(x))
-    return Batch(x, with_slope_of(variances, exact.high), mask, finite(exact.low))
+    return Batch(x, with_slope_of(variances, exact.high), mask, finite(exact.low), number)
 
 
 def _variances(x: Array, needs: Needs) -> Array | None:
@@ -72,7 +75,9 @@ def input_covariances(one: Batch, two: Batch, needs: Needs) -> tuple[Array, Arra
         equal = jax.vmap(lambda a: jax.vmap(lambda b: _equal_tokens(a, b, full))(x2))(x1)
         return equal, None if needs.variances == "none" else 1 - equal
     if x1.ndim == 2 and one.variances is not None and two.variances is not None:
-        return _vectors(x1, x2, one.variances, two.variances)
+        known = one.number is not None and two.number is not None
+        same = one.number[:, None] == two.number[None, :] if known else None  # type: ignore[index]
+        return _vectors(x1, x2, one.variances, two.variances, same)
     f1, f2 = (x.reshape(x.shape[0], -1, channels) for x in (x1, x2))
     pairs = needs.pairs and bool(sites)
     shape = (x1.shape[0], x2.shape[0], *sites, *(sites if pairs else ()))
@@ -112,27 +117,30 @@ def _unit(x: Array) -> Array:
     return safe_divide(x, jnp.broadcast_to(norm, x.shape))
 
 
-def _vectors(x1: Array, x2: Array, k11: Array, k22: Array) -> tuple[Array, Array]:
-    """Covariances and angle defects of two batches of vectors, by one matrix product."""
+def _vectors(x1: Array, x2: Array, k11: Array, k22: Array, same: Array | None) -> tuple[Array, Array]:
+    """Covariances and angle defects of two batches of vectors, by one matrix product; `same` pairs are of one input."""
     r1, r2 = safe_sqrt(k11), safe_sqrt(k22)
     size = math.sqrt(x1.shape[1])
-    d = _defects(x1, x2, safe_divide(1 / size, r1), safe_divide(1 / size, r2))
+    d = _defects(x1, x2, safe_divide(1 / size, r1), safe_divide(1 / size, r2), same)
     return r1[:, None] * r2[None, :] * (1 - d), d
 
 
 @jax.custom_jvp
-def _defects(x1: Array, x2: Array, scale1: Array, scale2: Array) -> Array:
+def _defects(x1: Array, x2: Array, scale1: Array, scale2: Array, same: Array | None) -> Array:
     """Half the squared distances of all pairs of the vectors scale * x, of norm 1, or 0 where the vector is zero.
 
     A rounded cosine has lost the digits of a small defect: pairs below `NEAR`, or nearly opposite, are done again from
-    their difference or sum, one pair in each row at a time, as they are few; whole rows where they are many.
+    their difference or sum, one pair in each row at a time, as they are few; whole rows where they are many. It is 0
+    where an input is known to be paired with itself, `same`.
     """
     product = jnp.matmul(x1, x2.T, precision=lax.Precision.HIGHEST) * (scale1[:, None] * scale2[None, :])
     zeros1, zeros2 = ((scale == 0).astype(x1.dtype) / 2 for scale in (scale1, scale2))
     d = jnp.clip(1 - product - zeros1[:, None] - zeros2[None, :], 0, 2)
+    d = d if same is None else jnp.where(same, 0, d)
 
     def near(d: Array) -> Array:
-        return jnp.minimum(d, 2 - d) < NEAR
+        close = jnp.minimum(d, 2 - d) < NEAR
+        return close if same is None else close & ~same
 
     def pair_by_pair(d: Array) -> Array:
         u1, u2, columns = x1 * scale1[:, None], x2 * scale2[:, None], jnp.arange(len(x2))
@@ -165,8 +173,8 @@ def _defects(x1: Array, x2: Array, scale1: Array, scale2: Array) -> Array:
 @_defects.defjvp
 def _(primals, tangents):
     r"""$(u_1 - u_2) \cdot (\dot u_1 - \dot u_2)$ with u = scale * x, by matrix products where no pair is near."""
-    x1, x2, scale1, scale2 = primals
-    dx1, dx2, dscale1, dscale2 = tangents
+    x1, x2, scale1, scale2, _ = primals
+    dx1, dx2, dscale1, dscale2, _ = tangents
     u1, u2 = x1 * scale1[:, None], x2 * scale2[:, None]
     du1, du2 = dx1 * scale1[:, None] + x1 * dscale1[:, None], dx2 * scale2[:, None] + x2 * dscale2[:, None]
     d = _defects(*primals)
