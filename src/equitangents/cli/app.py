@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .corrections import corrections
 from .gram import fit, kernel
 from .output import complain
 from .predict import predict
@@ -26,6 +27,9 @@ EPILOG = """
 
   equitangents kernel fashion-mnist --out runs/gram && equitangents fit runs/gram
   [dim]kernel regression on 60,000 images, in tiles on disk.[/dim]
+
+  equitangents corrections --net net.txt --inputs x.npy --out runs/width
+  [dim]how far a network is from infinite width: tensors of order 1/width, their diagrams, a page.[/dim]
 
 [bold]Results[/bold] go to --out, runs/DATA-GROUP-PRESET by default: report.html (open it first), results.parquet, \
 figures/, config.toml (reproduces the run) and model/. A study that was stopped continues when the same command is \
@@ -47,7 +51,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (study, predict, kernel, fit, report):
+for command in (study, predict, kernel, fit, corrections, report):
     app.command()(command)
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Array
 
 from ..nets import AbstractLayer
-from .chain import chain
 from .expand import expand
+from .moments import Moments
 
 
 class FiniteWidthReport(NamedTuple):
@@ -36,8 +36,13 @@ class FiniteWidthReport(NamedTuple):
     width_for_means: int
     width_for_one: int
 
+    @property
+    def holds(self) -> bool:
+        """Whether both variances are so small that the order 1/n is enough."""
+        return max(self.nngp_variance, self.ntk_variance) < 0.1
+
     def __str__(self) -> str:
-        verdict = "holds" if max(self.nngp_variance, self.ntk_variance) < 0.1 else "is doubtful"
+        verdict = "holds" if self.holds else "is doubtful"
         return (
             f"width {self.width}, depth to width {self.depth_to_width:.3g}: the expansion in 1/width {verdict}\n"
             f"mean over networks, relative to the limit:  NNGP {self.nngp_shift:8.2%}  NTK {self.ntk_shift:8.2%}\n"
@@ -55,25 +60,25 @@ def finite_width_report(net: AbstractLayer, x: Array, accuracy: float = 0.05) ->
     are reached by scaling all hidden layers alike.
 
     Args:
-        net: `Serial(Dense, activation, ..., Dense)`.
-        x: (samples, features), float64.
+        net, x: as `expand` takes them.
         accuracy: relative, positive.
 
     Raises:
         TypeError, ValueError: as `expand`; an accuracy that is not positive.
     """
-    if not accuracy > 0:
-        raise ValueError(f"expected a positive relative accuracy such as 0.05, got {accuracy!r}.")
-    found = expand(net, x)[-1]
-    k, theta, g1, h1 = (np.diagonal(np.asarray(a)) for a in (found.K, found.Theta, found.G1, found.H1))
-    v, a, b = (np.einsum("aaaa->a", np.asarray(a)) for a in (found.V, found.A, found.B))
-    ntk = np.where(theta > 0, theta, np.inf)  # nothing is trained
-    shifts = float(np.max(np.abs(g1) / k)), float(np.max(np.abs(h1) / ntk))
-    variances = float(np.max(v / k**2)), float(np.max((a + 2 * b) / ntk**2))
-    n = found.width
+    check_accuracy(accuracy)
+    return report_of(expand(net, x), accuracy)
+
+
+def report_of(layers: tuple[Moments, ...], accuracy: float = 0.05) -> FiniteWidthReport:
+    """The report of what `expand` found."""
+    check_accuracy(accuracy)
+    n, sizes = layers[-1].width, relative_sizes(layers[-1])
+    shifts = [float(np.max(size)) for size in sizes[:2]]
+    variances = [float(np.max(size)) for size in sizes[2:]]
     return FiniteWidthReport(
         width=n,
-        depth_to_width=sum(1 / width for width in chain(net, x).fan_in[1:]),
+        depth_to_width=sum(1 / found.width for found in layers[1:]),
         nngp_shift=shifts[0] / n,
         ntk_shift=shifts[1] / n,
         nngp_variance=variances[0] / n,
@@ -82,3 +87,29 @@ def finite_width_report(net: AbstractLayer, x: Array, accuracy: float = 0.05) ->
         width_for_means=max(1, math.ceil((1 - 1e-9) * max(shifts) / accuracy)),
         width_for_one=max(1, math.ceil((1 - 1e-9) * max(variances) / accuracy**2)),
     )
+
+
+class RelativeSizes(NamedTuple):
+    r"""$|G_1|/K$, $|H_1|/\Theta$, $V/K^2$ and $(A + 2B)/\Theta^2$ of each input (and site) with itself, (m,) each.
+
+    0 where the kernel itself is 0: of an input of zeros, or where nothing is trained.
+    """
+
+    nngp_shift: np.ndarray
+    ntk_shift: np.ndarray
+    nngp_variance: np.ndarray
+    ntk_variance: np.ndarray
+
+
+def relative_sizes(found: Moments) -> RelativeSizes:
+    """Of one layer."""
+    k, theta, g1, h1 = (np.diagonal(np.asarray(a)) for a in (found.K, found.Theta, found.G1, found.H1))
+    v, a, b = (np.einsum("aaaa->a", np.asarray(a)) for a in (found.V, found.A, found.B))
+    k, theta = (np.where(size > 0, size, np.inf) for size in (k, theta))
+    return RelativeSizes(np.abs(g1) / k, np.abs(h1) / theta, v / k**2, (a + 2 * b) / theta**2)
+
+
+def check_accuracy(accuracy: float) -> None:
+    """Raise unless it is positive."""
+    if not accuracy > 0:
+        raise ValueError(f"expected a positive relative accuracy such as 0.05, got {accuracy!r}.")

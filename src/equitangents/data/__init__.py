@@ -6,5 +6,6 @@ from .arrays import standardise as standardise
 from .dataset import Dataset as Dataset
 from .images import block_mean as block_mean
 from .images import resize_images as resize_images
+from .inputs import load_inputs as load_inputs
 from .loading import load as load
 from .splitting import split as split

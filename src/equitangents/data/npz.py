@@ -4,7 +4,9 @@ import math
 import os
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.lib import format as npy
@@ -29,7 +31,7 @@ def read_npz(path: Path) -> Dataset:
         raise type(error)(f"{where}: {error}") from None
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, needed: tuple[str, ...] = ("x", "y")) -> dict[str, np.ndarray]:
     """The arrays of an npz file by name; never unpickles."""
     where = f"{str(path)!r}"
     try:
@@ -43,10 +45,13 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         ) from None
     with archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        missing = [key for key in ("x", "y") if key not in members]
+        missing = [key for key in needed if key not in members]
         if missing:
-            got = shortened(members) if members else "none"
-            raise ValueError(f"{where}: expected arrays x and y, got {got}; use numpy.savez(path, x=x, y=y).")
+            got, save = shortened(members) if members else "none", ", ".join(f"{key}={key}" for key in needed)
+            arrays = "an array" if len(needed) == 1 else "arrays"
+            raise ValueError(
+                f"{where}: expected {arrays} {' and '.join(needed)}, got {got}; use numpy.savez(path, {save})."
+            )
         unknown = sorted(set(members) - set(KEYS))
         if unknown:
             raise ValueError(
@@ -56,11 +61,16 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> np.ndarray:
+    return read_npy(lambda: archive.open(info), info.file_size, what)
+
+
+def read_npy(opened: Callable[[], IO[bytes]], size: int, what: str) -> np.ndarray:
+    """The array in a stream of so many bytes, its header judged first; never unpickles."""
     try:
-        with archive.open(info) as stream:
+        with opened() as stream:
             shape, dtype = _header(stream)
             start = stream.tell()
-        judged = _judge(shape, dtype, info.file_size - start, what)
+        judged = _judge(shape, dtype, size - start, what)
     except Exception as error:  # as above: any exception here means bytes that are not an array
         judged = (
             f"{what}: expected a plain array, got bytes that cannot be read as one ({one_line(error)}); save it again."
@@ -68,7 +78,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, what: str) -> 
     if judged:
         raise ValueError(judged)
     try:
-        with archive.open(info) as stream, warnings.catch_warnings():
+        with opened() as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as in _header
             return npy.read_array(stream, allow_pickle=False)
     except Exception as error:

@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,19 @@ KNOWN = [
     "Identity",
 ]
 LONGEST, DEEPEST = 20_000, 40
+Layers = Mapping[str, Callable[..., AbstractLayer]]
 
 
-def read_net(path: str | Path) -> str:
+def net_text(given: str, more: Layers | None = None) -> str:
+    """A description that is given as text, or by the name of a file that holds it; see `read_net`."""
+    try:
+        is_file = Path(given).is_file()
+    except (OSError, ValueError):  # too long for the name of a file
+        is_file = False
+    return read_net(given, more) if is_file else given
+
+
+def read_net(path: str | Path, more: Layers | None = None) -> str:
     """The text of a description in a file, checked to be one; see `parse_net`.
 
     Raises:
@@ -48,12 +59,17 @@ def read_net(path: str | Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         raise ValueError(f"expected a readable file with a description, got {str(path)!r}: {reason}.") from None
-    parse_net(text, W=16)
+    parse_net(text, more, W=16)
     return ast.unparse(ast.parse(text.strip(), mode="eval"))  # on one line, without comments
 
 
-def parse_net(text: str, **names: int) -> AbstractLayer:
+def parse_net(text: str, more: Layers | None = None, /, **names: int) -> AbstractLayer:
     """The network that a text describes: public layers, numbers, strings, tuples, and `names` for integers.
+
+    Args:
+        text: the description.
+        more: layers of other folders, or your own, by name.
+        names: integers that the text may name, such as a width W.
 
     Raises:
         ValueError: anything else; the message names it.
@@ -69,16 +85,16 @@ def parse_net(text: str, **names: int) -> AbstractLayer:
         raise ValueError(
             f"net: expected a description such as Serial(Dense(64), Relu(), Dense(1)), got {_cut(text)}."
         ) from None
-    net = _value(tree, names, 0)
+    net = _value(tree, names, {name: getattr(nets, name) for name in KNOWN} | dict(more or {}), 0)
     if not isinstance(net, AbstractLayer):
         raise ValueError(f"net: expected a layer such as Serial(Dense(64), Relu(), Dense(1)), got {_cut(text)}.")
     return net
 
 
-def _value(node: ast.AST, names: dict[str, int], depth: int) -> Any:
+def _value(node: ast.AST, names: dict[str, int], layers: Layers, depth: int) -> Any:
     if depth > DEEPEST:
         raise ValueError(f"net: expected at most {DEEPEST} levels of brackets, got more; write it flatter.")
-    inside = lambda n: _value(n, names, depth + 1)  # noqa: E731
+    inside = lambda n: _value(n, names, layers, depth + 1)  # noqa: E731
     match node:
         case ast.Constant(value=bool() | int() | float() | str() | None):
             return node.value
@@ -90,26 +106,26 @@ def _value(node: ast.AST, names: dict[str, int], depth: int) -> Any:
             return _arithmetic(node, _number(inside(node.left), node), _number(inside(node.right), node))
         case ast.Name(id=name) if name in names:
             return names[name]
-        case ast.Name(id=name) if name in KNOWN:
+        case ast.Name(id=name) if name in layers:
             raise ValueError(f"net: expected {name}(...), got {name} without brackets; write {name}().")
         case ast.Call(func=ast.Name(id=name)):
-            return _layer(name, node, inside)
+            return _layer(name, node, inside, layers)
     raise ValueError(
         f"net: expected layers, numbers, strings and tuples, got {_cut(ast.unparse(node))}; write those only."
     )
 
 
-def _layer(name: str, node: ast.Call, inside: Any) -> AbstractLayer:
-    if name not in KNOWN:
-        near = difflib.get_close_matches(name, KNOWN, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the layers are {', '.join(KNOWN)}."
+def _layer(name: str, node: ast.Call, inside: Any, layers: Layers) -> AbstractLayer:
+    if name not in layers:
+        near = difflib.get_close_matches(name, layers, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the layers are {', '.join(layers)}."
         raise ValueError(f"net: expected a layer, got {name!r}; {hint}")
     if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
         raise ValueError(f"net: expected plain arguments of {name}, got one with '*'; write them out.")
     arguments = [inside(a) for a in node.args]
     named = {str(k.arg): inside(k.value) for k in node.keywords}
     try:
-        return getattr(nets, name)(*arguments, **named)
+        return layers[name](*arguments, **named)
     except (TypeError, ValueError) as error:
         raise ValueError(f"net: {' '.join(str(error).split())[:300]}") from None
 

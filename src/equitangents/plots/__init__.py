@@ -3,6 +3,8 @@
 from .classes import audit_heatmap as audit_heatmap
 from .classes import confusion_difference as confusion_difference
 from .classes import recall_cost as recall_cost
+from .corrections import fluctuations_against_layer as fluctuations_against_layer
+from .corrections import means_against_width as means_against_width
 from .cost import accuracy_against_cost as accuracy_against_cost
 from .ensembles import deviation_against_members as deviation_against_members
 from .ensembles import equivariance_against_time as equivariance_against_time

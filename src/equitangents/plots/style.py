@@ -212,12 +212,13 @@ def to_inline(figure: Figure, name: str, description: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'\bid="', f'id="{name}-', text)
+    text = re.sub(r"(<style[^>]*>)\*", rf"\1#{name} *", text)  # else it is for all lines of the page
     text = re.sub(r"url\(#", f"url(#{name}-", text)
     text = re.sub(r'href="#', f'href="#{name}-', text)
     label = description.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     head, rest = text.split(">", 1)
     head = re.sub(r' (width|height)="[^"]*"', "", head)
-    return f'{head} role="img" aria-label="{label}">{rest}'
+    return f'{head} id="{name}" role="img" aria-label="{label}">{rest}'
 
 
 def save(figure: Figure, stem: Path) -> None:

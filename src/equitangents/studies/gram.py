@@ -11,7 +11,7 @@ import numpy as np
 from ..data import Dataset, load, one_hot_centred, split, standardise
 from ..data.arrays import moments
 from ..files import explained, whole_file
-from ..nets.text import parse_net, read_net
+from ..nets.text import net_text, parse_net
 from ..scale import GramSpec, GramStore, Leading, SymmetricMatrix, compute_gram, solve
 from ..scale.compute import Progress
 from ..scale.predict import predict
@@ -55,13 +55,6 @@ class Fit:
     seconds: float
 
 
-def net_text(given: str | None) -> str:
-    """A description from a file or as text; the default is a ReLU network with three hidden layers."""
-    if given is None:
-        return NET
-    return read_net(given) if Path(given).is_file() else given
-
-
 def make_gram(
     data: str,
     folder: str | Path,
@@ -83,7 +76,7 @@ def make_gram(
     Args:
         data: as `data.load` takes it.
         folder: for the store; continued if it is there.
-        net: a file or a text with a description.
+        net: a file or a text with a description; a ReLU network with three hidden layers by default.
         kernels, average: as in `GramSpec`.
         side: of a tile.
         limit: training inputs; all by default.
@@ -92,7 +85,7 @@ def make_gram(
         seed: of the split and the order.
         workers, scheduler, progress: as in `compute_gram`.
     """
-    spec = GramSpec(parse_net(net_text(net)), kernels, average)
+    spec = GramSpec(parse_net(net_text(net or NET)), kernels, average)
     dataset = load(data, resize=resize)
     first, second = sides(dataset, limit, test, seed)
     first = np.random.default_rng(seed).permutation(first)

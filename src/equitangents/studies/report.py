@@ -6,6 +6,7 @@ from typing import Any
 from .. import __version__, plots
 from .advice import advise, data_name
 from .config import to_toml
+from .page import template
 from .report_table import tables
 from .report_text import CITATIONS, SOURCES, audit_sentences, how_measured, limits, reproduce
 from .store import explained, whole_file
@@ -95,20 +96,12 @@ def write_report(result: Any, folder: str | Path) -> Path:
 
 def render(result: Any, drawn: list[tuple[str, str, str]]) -> str:
     """The page as text. `drawn` holds (name, inline SVG, caption) of figures."""
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("equitangents.studies", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     advice = advise(result)
     figures = {name: {"svg": Markup(svg), "caption": caption} for name, svg, caption in drawn}
     config = result.config
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         data=data_name(result),
         advice=advice,
         audit=audit_sentences(result, advice),
