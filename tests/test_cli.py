@@ -36,7 +36,7 @@ def test_help_teaches_by_examples(capsys, arguments):
     assert out.count("equitangents study") == 2 and "equitangents predict" in out and "report.html" in out
 
 
-@pytest.mark.parametrize("command", ["study", "predict", "report", "kernel", "fit"])
+@pytest.mark.parametrize("command", ["study", "predict", "report", "kernel", "fit", "corrections"])
 def test_every_command_has_an_example(capsys, command):
     code, out, _ = run(capsys, command, "--help")
     assert code == 0 and f"Example: equitangents {command}" in out
@@ -113,6 +113,41 @@ def test_a_dry_run_writes_nothing(capsys, monkeypatch, tmp_path, studied):
 def test_another_study_is_not_written_over(capsys, studied):
     code, _, err = run(capsys, "study", "--config", studied.parent / "tiny.toml", "--group", "C2", "--out", studied)
     assert code == 2 and "choose another --out" in err
+
+
+LINEAR = "Serial(Dense(40), Identity(), Dense(1))"
+
+
+def test_corrections_print_the_report_and_where_the_files_are(capsys, tmp_path):
+    (tmp_path / "x.csv").write_text("1,2,2\n")
+    options = ["--net", LINEAR, "--inputs", tmp_path / "x.csv", "--out", tmp_path / "out", "--tensors", "V F"]
+    code, out, err = run(capsys, "corrections", *options)
+    assert code == 0, err
+    assert "width 40, depth to width 0.025: the expansion in 1/width holds" in out
+    assert "for an accuracy of 0.05: width 1 for means, 800 for each network" in out  # V / K^2 = 2, A + 2B = 2 K^2
+    assert str(tmp_path / "out" / "report.html") in out and (tmp_path / "out" / "report.html").is_file()
+    assert not list((tmp_path / "out").glob(".part-*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--net", "Serial(Dens(3))"], "did you mean Dense"),
+        (["--net", "Serial(Dense(3), Dense(1))"], "put Identity() between"),
+        (["--net", "Serial(Dense(3), Relu(), MaxPool((2, 2)))"], "expected a layer, got 'MaxPool'"),
+        (["--net", "Serial(" + "Relu(), " * 300 + "Dense(1))"], "expected"),
+        (["--inputs", "nowhere.npy"], "does not exist"),
+        (["--tensors", "W"], "expected one of K, Theta"),
+        (["--accuracy", "0"], "positive relative accuracy"),
+        (["--limit", "40"], "expected 1 to 32 inputs"),
+    ],
+    ids=["name", "order", "layer", "long", "file", "tensor", "accuracy", "limit"],
+)
+def test_corrections_say_what_is_wrong_in_one_line(capsys, tmp_path, options, words):
+    (tmp_path / "x.csv").write_text("1,2,2\n")
+    defaults = ["--net", LINEAR, "--inputs", tmp_path / "x.csv", "--out", tmp_path / "out"]
+    code, _, err = run(capsys, "corrections", *defaults, *options)
+    assert code == 2 and len(err.splitlines()) == 1 and words in err
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ TUTORIALS = sorted((Path(__file__).parents[1] / "tutorials").glob("[0-9]_*.py"))
 
 
 def test_there_are_tutorials():
-    assert [path.name[0] for path in TUTORIALS] == ["1", "2", "3"]
+    assert [path.name[0] for path in TUTORIALS] == ["1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda path: path.stem)

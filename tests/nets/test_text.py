@@ -3,7 +3,7 @@
 import pytest
 
 from equitangents.nets import Conv, Dense, Flatten, Relu, Serial
-from equitangents.nets.text import parse_net, read_net
+from equitangents.nets.text import net_text, parse_net, read_net
 
 
 def test_what_a_description_prints_is_read_back():
@@ -18,6 +18,18 @@ def test_a_file_may_have_lines_and_comments(tmp_path):
 
 def test_a_width_may_be_left_open():
     assert parse_net("Serial(Flatten(), Dense(2 * W), Relu(), Dense(1))", W=8).layers[1].width == 16
+
+
+def test_a_description_is_a_text_or_the_name_of_a_file(tmp_path):
+    (tmp_path / "net.txt").write_text("Serial(Dense(3),  # few\n)")
+    long = "Serial(" + "Relu(), " * 600 + "Dense(3))"  # longer than names of files may be
+    assert net_text(str(tmp_path / "net.txt")) == "Serial(Dense(3))" and net_text(long) == long
+
+
+def test_layers_from_elsewhere_are_given_by_name():
+    assert parse_net("Serial(Double(3))", {"Double": lambda width: Dense(2 * width)}) == Serial(Dense(6))
+    with pytest.raises(ValueError, match="did you mean Double"):
+        parse_net("Doubl(3)", {"Double": Dense})
 
 
 BAD = {

@@ -1,5 +1,6 @@
 """Inputs without labels: an array in an npy, npz or csv file, or the first inputs of a data set."""
 
+import functools
 import os
 import warnings
 from pathlib import Path
@@ -25,7 +26,7 @@ def load_inputs(data: str | os.PathLike[str]) -> np.ndarray:
     where = repr(os.fspath(data))
     kind = path.suffix.lower() if path.is_file() else ""
     if kind == ".npy":
-        x = read_npy(lambda: open(path, "rb"), path.stat().st_size, where)
+        x = read_npy(functools.partial(path.open, "rb"), path.stat().st_size, where)
     elif kind == ".csv":
         x = _read_csv(path, where)
     elif kind == ".npz":
@@ -40,7 +41,8 @@ def load_inputs(data: str | os.PathLike[str]) -> np.ndarray:
     x = x.astype(np.float64) / (255 if x.dtype == np.uint8 else 1)
     if x.ndim < 2 or x.size == 0:
         raise ValueError(
-            f"{where}: expected inputs (n, features) or (n, *sites, channels), got shape {x.shape}; one example is x[None]."
+            f"{where}: expected inputs (n, features) or (n, *sites, channels), got shape {x.shape}; "
+            "one example is x[None]."
         )
     if not np.isfinite(x).all():
         raise ValueError(f"{where}: expected finite numbers, got NaN or infinity; remove or repair those inputs.")

@@ -102,8 +102,8 @@ def few_inputs(inputs: str, limit: int | None) -> tuple[np.ndarray, str]:
     x = load_inputs(inputs)
     if limit is None and len(x) > INPUTS and Path(inputs).expanduser().is_file():
         raise ValueError(
-            f"{inputs!r}: expected at most {INPUTS} inputs, got {len(x)}: the cost is that of all subsets of four; choose "
-            f"the first with --limit N, N up to {MOST}."
+            f"{inputs!r}: expected at most {INPUTS} inputs, got {len(x)}: the cost is that of all subsets of four; "
+            f"choose the first with --limit N, N up to {MOST}."
         )
     kept = x[: limit or INPUTS]
     words = f"{len(kept)} inputs" if len(kept) > 1 else "1 input"
@@ -143,8 +143,12 @@ def write(result: Corrections, folder: Path) -> None:
 
 
 def arrays(result: Corrections) -> dict[str, Any]:
-    """`layer1/K`, ..., each (m, ..., m); `names`, and `errors` of the quadrature (layers, names); `width`; `x`; `net`."""
-    kept = {f"layer{found.layer}/{name}": np.asarray(found.tensors[name]) for found in result.found for name in result.tensors}
+    """`layer1/K`, ..., each (m, ..., m); `errors` of the quadrature (layers, names); `names`, `width`, `x`, `net`."""
+    kept = {
+        f"layer{found.layer}/{name}": np.asarray(found.tensors[name])
+        for found in result.found
+        for name in result.tensors
+    }
     errors = np.array([[float(found.errors[name]) for name in result.tensors] for found in result.found])
     widths = np.array([found.width for found in result.found])
     about = {"names": np.array(result.tensors), "errors": errors, "width": widths}

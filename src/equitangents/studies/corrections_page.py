@@ -18,19 +18,23 @@ from .corrections_text import (
 from .page import template
 
 LEGEND = (
-    "Numbers 0, 1, 2, ... are the indices of the wanted tensor, with ′ that of the next layer; all else is of the layer "
-    "before, r = n/n_before the ratio of its width to the one before.",
+    "Numbers 0, 1, 2, ... are the indices of the wanted tensor, with ′ that of the next layer; all else is of the "
+    "layer before, r = n/n_before the ratio of its width to the one before.",
     "Black dots: two indices meet in one neuron and bring the function beside the dot, σσ′ and so on, or "
     "ω_ab = λ_W σ_a σ_b + C_W Θ_ab σ'_a σ'_b; u and v are the first and second derivative of ω by its first sample.",
-    "White: the mean ⟨ ⟩ over one neuron, Gaussian with covariance K; a subscript c, or a semicolon, is the joint cumulant.",
-    "Grey: a tensor of the layer before. Solid lines are preactivations, each a derivative ∂ on the mean where it ends; "
-    "dotted lines the legs of a tangent kernel, dashed ones those that go on. Repeated Greek indices are summed over "
+    "White: the mean ⟨ ⟩ over one neuron, Gaussian with covariance K; a subscript c, or a semicolon, is the joint "
+    "cumulant.",
+    "Grey: a tensor of the layer before. Solid lines are preactivations, each a derivative ∂ on the mean where it "
+    "ends; dotted lines the legs of a tangent kernel, dashed ones those that go on. Repeated Greek indices are summed over "
     "the inputs.",
 )
 CITATIONS = (
     ("D. A. Roberts, S. Yaida, B. Hanin: The principles of deep learning theory (2022)", "arXiv:2106.10165"),
     ("M. Guillen, P. Misof, J. E. Gerken: Finite-width neural tangent kernels (2025)", "arXiv:2508.11522"),
-    ("I. Banta, T. Cai, N. Craig, Z. Zhang: Structures of neural network effective theories (2023)", "arXiv:2305.02334"),
+    (
+        "I. Banta, T. Cai, N. Craig, Z. Zhang: Structures of neural network effective theories (2023)",
+        "arXiv:2305.02334",
+    ),
 )
 
 
@@ -42,14 +46,14 @@ def render(result: Any) -> str:
         (
             "fluctuations-against-layer",
             plots.fluctuations_against_layer(result.found),
-            "Relative standard deviation between random networks of the kernel of an input with itself, the largest over "
-            "the inputs, at the widths of this network.",
+            "Relative standard deviation between random networks of the kernel of an input with itself, the largest "
+            "over the inputs, at the widths of this network.",
         ),
         (
             "means-against-width",
             plots.means_against_width(result.found[-1]),
-            "Mean over networks of the output's kernels against width (all hidden layers scaled alike), for inputs with "
-            "themselves. Bands: one standard deviation between networks. Dotted: the limit of infinite width. Dashed: "
+            "Mean over networks of the output's kernels against width (all hidden layers scaled alike), for inputs "
+            "with themselves. Bands: one standard deviation between networks. Dotted: the limit of infinite width. Dashed: "
             "the width of this network. They begin where the deviation is half the kernel.",
         ),
     )

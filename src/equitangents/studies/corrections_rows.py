@@ -58,7 +58,9 @@ class ActivationRow(NamedTuple):
 def layer_row(found: Moments) -> LayerRow:
     """Of one layer with weights."""
     n, sizes = found.width, relative_sizes(found)
-    k, theta, g1, h1 = (float(np.trace(a) / len(a)) for a in map(np.asarray, (found.K, found.Theta, found.G1, found.H1)))
+    k, theta, g1, h1 = (
+        float(np.trace(a) / len(a)) for a in map(np.asarray, (found.K, found.Theta, found.G1, found.H1))
+    )
     deviations = [float(np.sqrt(max(0.0, np.max(size)) / n)) for size in sizes[2:]]
     error = max(map(float, found.errors.values()))
     return LayerRow(found.layer, n, k, theta, g1 / n, h1 / n, deviations[0], deviations[1], error)

@@ -7,15 +7,26 @@ from ..corrections.report import FiniteWidthReport
 from .corrections_rows import ActivationRow, LayerRow
 
 LAYER_HEADS = ("layer", "n", "K", "Θ", "G₁/n", "H₁/n", "√(V/n) / K", "√((A+2B)/n) / Θ", "quadrature")
-ACTIVATION_HEADS = ("nonlinearity", "before layer", "class", "critical σ_w", "critical σ_b", "σ_w", "σ_b", "K", "χ_∥", "χ_⊥")
+ACTIVATION_HEADS = (
+    "nonlinearity",
+    "before layer",
+    "class",
+    "critical σ_w",
+    "critical σ_b",
+    "σ_w",
+    "σ_b",
+    "K",
+    "χ_∥",
+    "χ_⊥",
+)
 
 
 def verdict(report: FiniteWidthReport) -> str:
     """One sentence: what differs from the limit at this width."""
     holds = "holds" if report.holds else "is doubtful, so sample this network"
     return (
-        f"At width {report.width:,} the expansion in 1/width {holds}: averaged over networks the NNGP kernel of an input "
-        f"is {percent(report.nngp_shift)} off its limit and the tangent kernel {percent(report.ntk_shift)}; from network "
+        f"At width {report.width:,} the expansion in 1/width {holds}: averaged over networks the NNGP kernel of an "
+        f"input is {percent(report.nngp_shift)} off its limit and the tangent kernel {percent(report.ntk_shift)}; from network "
         f"to network they deviate by {percent(math.sqrt(report.nngp_variance))} and "
         f"{percent(math.sqrt(report.ntk_variance))}."
     )
@@ -27,7 +38,8 @@ def needed(report: FiniteWidthReport) -> list[str]:
         f"Within {percent(report.accuracy)} of the limit: averages over networks from width "
         f"{report.width_for_means:,} on, each single network, within one standard deviation, from width "
         f"{report.width_for_one:,} on. All hidden layers are scaled alike.",
-        f"Depth to width: the sum of 1/n over the hidden layers is {report.depth_to_width:.3g}, which must be far below 1.",
+        f"Depth to width: the sum of 1/n over the hidden layers is {report.depth_to_width:.3g}; far below 1 if "
+        "the expansion is to hold.",
     ]
 
 
