@@ -25,8 +25,8 @@ LEGEND = (
     "White: the mean ⟨ ⟩ over one neuron, Gaussian with covariance K; a subscript c, or a semicolon, is the joint "
     "cumulant.",
     "Grey: a tensor of the layer before. Solid lines are preactivations, each a derivative ∂ on the mean where it "
-    "ends; dotted lines the legs of a tangent kernel, dashed ones those that go on. Repeated Greek indices are summed over "
-    "the inputs.",
+    "ends; dotted lines the legs of a tangent kernel, dashed ones those that go on. Repeated Greek indices are "
+    "summed over the inputs.",
 )
 CITATIONS = (
     ("D. A. Roberts, S. Yaida, B. Hanin: The principles of deep learning theory (2022)", "arXiv:2106.10165"),
@@ -53,8 +53,8 @@ def render(result: Any) -> str:
             "means-against-width",
             plots.means_against_width(result.found[-1]),
             "Mean over networks of the output's kernels against width (all hidden layers scaled alike), for inputs "
-            "with themselves. Bands: one standard deviation between networks. Dotted: the limit of infinite width. Dashed: "
-            "the width of this network. They begin where the deviation is half the kernel.",
+            "with themselves. Bands: one standard deviation between networks. Dotted: the limit of infinite width. "
+            "Dashed: the width of this network. They begin where the deviation is half the kernel.",
         ),
     )
     return template("corrections.html.j2").render(

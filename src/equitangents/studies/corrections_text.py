@@ -26,8 +26,8 @@ def verdict(report: FiniteWidthReport) -> str:
     holds = "holds" if report.holds else "is doubtful, so sample this network"
     return (
         f"At width {report.width:,} the expansion in 1/width {holds}: averaged over networks the NNGP kernel of an "
-        f"input is {percent(report.nngp_shift)} off its limit and the tangent kernel {percent(report.ntk_shift)}; from network "
-        f"to network they deviate by {percent(math.sqrt(report.nngp_variance))} and "
+        f"input is {percent(report.nngp_shift)} off its limit and the tangent kernel {percent(report.ntk_shift)}; "
+        f"from network to network they deviate by {percent(math.sqrt(report.nngp_variance))} and "
         f"{percent(math.sqrt(report.ntk_variance))}."
     )
 
