@@ -1,6 +1,6 @@
 """Inputs without labels: an array in an npy, npz or csv file, or the first inputs of a data set."""
 
-import functools
+import io
 import os
 import warnings
 from pathlib import Path
@@ -26,7 +26,7 @@ def load_inputs(data: str | os.PathLike[str]) -> np.ndarray:
     where = repr(os.fspath(data))
     kind = path.suffix.lower() if path.is_file() else ""
     if kind == ".npy":
-        x = read_npy(functools.partial(path.open, "rb"), path.stat().st_size, where)
+        x = read_npy(lambda: io.BytesIO(path.read_bytes()), path.stat().st_size, where)
     elif kind == ".csv":
         x = _read_csv(path, where)
     elif kind == ".npz":
