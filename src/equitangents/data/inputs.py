@@ -1,9 +1,9 @@
 """Inputs without labels: an array in an npy, npz or csv file, or the first inputs of a data set."""
 
-import io
 import os
 import warnings
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -25,8 +25,12 @@ def load_inputs(data: str | os.PathLike[str]) -> np.ndarray:
     path = Path(data).expanduser()
     where = repr(os.fspath(data))
     kind = path.suffix.lower() if path.is_file() else ""
+
+    def opened() -> IO[bytes]:
+        return open(path, "rb")
+
     if kind == ".npy":
-        x = read_npy(lambda: io.BytesIO(path.read_bytes()), path.stat().st_size, where)
+        x = read_npy(opened, path.stat().st_size, where)
     elif kind == ".csv":
         x = _read_csv(path, where)
     elif kind == ".npz":
