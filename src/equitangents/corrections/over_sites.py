@@ -57,7 +57,8 @@ def _check_size(parts: tuple[Stage, ...], n: int) -> None:
         if n * math.prod(part.after) > MOST:
             raise ValueError(
                 f"expected at most {MOST} inputs times sites before a nonlinearity, got {n} times {part.after}: "
-                "tensors have four of these as indices; take fewer inputs, a smaller image or group, or put Flatten() first."
+                "tensors have four of these as indices; take fewer inputs, a smaller image or group, or put Flatten() "
+                "first."
             )
 
 
