@@ -66,7 +66,7 @@ def averages(net: Chain, x: Array, limits: list[Limit], key: PRNGKeyArray) -> li
 
 
 def followed(net: Chain, limits: list[Limit], found: list[Averages]) -> tuple[Array, Array]:
-    r"""Mean of $(\hat G - K, \hat\Lambda - \Theta)$ of the outputs over networks, and their covariance; of little noise.
+    r"""Mean of $(\hat G - K, \hat\Lambda - \Theta)$ of the outputs over networks, and covariance, with little noise.
 
     Followed through the layers: two steps of averaging give
     $E[(\hat G', \hat\Lambda') \mid \ell - 1] = M(\hat G, \hat\Lambda, \hat F / n)$, an integral over one Gaussian
@@ -75,8 +75,8 @@ def followed(net: Chain, limits: list[Limit], found: list[Averages]) -> tuple[Ar
 
     Args:
         net, limits: as for `averages`.
-        found: of `averages`, with an axis of networks in front, two at least. For the mean alone the last may be absent,
-            and the covariance is then without its neurons.
+        found: of `averages`, with an axis of networks in front, two at least. For the mean alone the last may be
+            absent, and the covariance is then without its neurons.
 
     Returns:
         (2, S, S) and (2, S, S, 2, S, S), both unbiased at any width.

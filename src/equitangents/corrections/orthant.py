@@ -8,8 +8,8 @@ $$E[z_i\, g] = \sum_j K_{ij}\, E[\partial_j g],$$
 where the derivative of a step is a density at zero times a mean over the others, given that $z_j = 0$.
 
 Equal, opposite and linearly dependent variables are those of $K + \epsilon\, \mathrm{diag}\, K$ for $\epsilon \to 0$,
-as means are continuous in K. What pinned variables determine has a variance of order $\epsilon$ there: the density above
-is multiplied by a covariance of that order, so the term is 0, and correlations are those of the order $\epsilon$.
+as means are continuous in K. What pinned variables determine has a variance of order $\epsilon$ there: the density
+above is multiplied by a covariance of that order, so the term is 0, and correlations are those of order $\epsilon$.
 """
 
 import functools
@@ -80,7 +80,7 @@ class OneSidedMeans:
         return total
 
     def _pinned(self, pinned: tuple[int, ...]) -> tuple[Array, Array, Array]:
-        r"""Given that these variables are 0: the covariance to orders 0 and 1 in $\epsilon$, and which variances vanish."""
+        r"""Given that these are 0: the covariance to orders 0 and 1 in $\epsilon$, and which variances vanish."""
         size = jnp.diagonal(self.k)
         k, more, noise = self.k, jnp.diag(jnp.where(size > 0, size, 1.0)), jnp.full_like(size[0], ROUNDING)
         for j in pinned:
