@@ -66,7 +66,8 @@ class OneSidedMeans:
         i, highest = max(powers, key=lambda each: each[1])
         if highest == 0:
             left = np.array([a for a, _ in powers])
-            return orthant_probability(_correlation(*(a[np.ix_(left, left)] for a in (k, more)), zero[left]))
+            block = np.ix_(left, left)
+            return orthant_probability(_correlation(k[block], more[block], zero[left]))
         lower = tuple((a, p - (a == i)) for a, p in powers)
         total = jnp.zeros((), k.dtype)
         for j, p in lower:
