@@ -11,10 +11,8 @@ from equitangents.corrections.rules import Nodes, rules
 from equitangents.kernels import nngp_and_ntk
 from equitangents.nets import (
     Abs,
-    Conv,
     Dense,
     Erf,
-    Flatten,
     Gelu,
     Identity,
     LeakyRelu,
@@ -198,14 +196,12 @@ def test_the_chosen_nodes_give_six_digits_of_four_inputs(phi):
 @pytest.mark.parametrize(
     "net, x, error, message",
     (
-        (Serial(Conv(3, (3, 3)), Relu(), Flatten(), Dense(1)), X, TypeError, "got Conv"),
         (Serial(Dense(3), Dense(1)), X, ValueError, "in turns, got Dense, Dense"),
         (Serial(Dense(3), Tanh()), X, ValueError, "Dense first and last"),
-        (deep(Tanh(), 2), jnp.ones((2, 3, 4)), ValueError, "without sites"),
         (deep(Tanh(), 2), X.astype(jnp.float32), TypeError, "expected float64"),
         (deep(Tanh(), 2), X.at[0, 0].set(jnp.nan), ValueError, "finite"),
     ),
-    ids=("conv", "no activation", "activation last", "sites", "float32", "nan"),
+    ids=("no activation", "activation last", "float32", "nan"),
 )
 def test_other_networks_and_inputs_are_refused_before_anything_is_computed(net, x, error, message):
     with pytest.raises(error, match=message):

@@ -34,12 +34,15 @@ class Averages(NamedTuple):
     Attributes:
         size, tangent: $\hat G - K$ and $\hat\Lambda - \Theta$, shape (S, S).
         f, b: $\hat F_{1324}$ and $\hat B_{1324}$, shape (S, S, S, S) in the order of their indices.
+        own: covariance over neurons of the summands of $\hat G$ and $\hat\Lambda$, (2, S, S, 2, S, S); unbiased for
+            that of one neuron given the layers before it, as its neurons are then independent.
     """
 
     size: Array
     tangent: Array
     f: Array
     b: Array
+    own: Array
 
 
 def averages(net: Chain, x: Array, limits: list[Limit], key: PRNGKeyArray) -> list[Averages]:
@@ -62,24 +65,42 @@ def averages(net: Chain, x: Array, limits: list[Limit], key: PRNGKeyArray) -> li
     return found
 
 
-def shifts(net: Chain, limits: list[Limit], found: list[Averages]) -> Array:
-    r"""Estimates of $E\hat G - K$ and $E\hat\Lambda - \Theta$ of the outputs, of little noise, (networks, 2, S, S).
+def followed(net: Chain, limits: list[Limit], found: list[Averages]) -> tuple[Array, Array]:
+    r"""Mean of $(\hat G - K, \hat\Lambda - \Theta)$ of the outputs over networks, and covariance, with little noise.
 
     Followed through the layers: two steps of averaging give
     $E[(\hat G', \hat\Lambda') \mid \ell - 1] = M(\hat G, \hat\Lambda, \hat F / n)$, an integral over one Gaussian
-    neuron. What is linear in $\hat G - K$, $\hat\Lambda - \Theta$ there is replaced by the shift of the layer before.
+    neuron, whose own covariance over the width is added to that of M. What is linear or quadratic in
+    $\hat G - K$, $\hat\Lambda - \Theta$ there has means known from the layer before, which replace the sampled ones.
 
     Args:
         net, limits: as for `averages`.
-        found: of `averages`, with an axis of networks in front.
+        found: of `averages`, with an axis of networks in front, two at least. For the mean alone the last may be
+            absent, and the covariance is then without its neurons.
+
+    Returns:
+        (2, S, S) and (2, S, S, 2, S, S), both unbiased at any width.
     """
     size = found[0].size
-    shift = jnp.zeros((len(size), 2, *size.shape[1:]), size.dtype)
+    shift = jnp.zeros((2, *size.shape[1:]), size.dtype)
+    cov = _of_neurons(net, found, 0)
     for number, (phi, layer) in enumerate(zip(net.activations[1:], net.dense[2:], strict=True), start=1):
         any_width = Dense(1, layer.sigma_w, layer.sigma_b, layer.lambda_w, layer.lambda_b)
         n = jnp.asarray(net.dense[number - 1].width, size.dtype)
-        shift = _followed(phi, any_width, limits[number], found[number - 1], n, shift)
-    return shift
+        shift, cov = _one_layer(phi, any_width, limits[number], found[number - 1], n, shift, cov)
+        if number < len(found):
+            cov = cov + _of_neurons(net, found, number)
+    return shift, cov
+
+
+def _of_neurons(net: Chain, found: list[Averages], number: int) -> Array:
+    return jnp.mean(found[number].own, 0) / net.dense[number].width
+
+
+def covariance(one: Array, two: Array) -> Array:
+    """Unbiased, over the first axis: [..., ...] of one[...] and two[...]."""
+    one, two = (a - jnp.mean(a, 0, keepdims=True) for a in (one, two))
+    return jnp.tensordot(one, two, (0, 0)) / (len(one) - 1)
 
 
 def _affine(layer: Dense, signal: Array, key: PRNGKeyArray) -> Array:
@@ -109,16 +130,18 @@ def _seen(slope: Array, h: Array | None, theta: Array) -> Array:
 def _averaged(layer: Dense, signal: Array, t: Array, limit: Limit) -> Averages:
     """For the layer after these signals (n, S); t as `_seen` returns it."""
     n, c_w = len(signal), layer.sigma_w**2
-    overlap = signal.T @ signal / n
+    products = jnp.einsum("ja,jb->abj", signal, signal)
     if t.ndim == 3:
-        f, own = jnp.einsum("ja,bdj,jc->abcd", signal, t, signal), jnp.sum(t, -1)
+        f, inside = jnp.einsum("ja,bdj,jc->abcd", signal, t, signal), t
         b = jnp.einsum("acj,bdj->abcd", t, t)
     else:
-        f, own = jnp.einsum("ja,bdjk,kc->abcd", signal, t, signal), jnp.einsum("abjj->ab", t)
+        f, inside = jnp.einsum("ja,bdjk,kc->abcd", signal, t, signal), jnp.einsum("abjj->abj", t)
         b = jnp.einsum("acjk,bdjk->abcd", t, t)
-    size = layer.sigma_b**2 + c_w * overlap - limit[0]
-    tangent = layer.rate_b + layer.rate_w * overlap + c_w / n * own - limit[1]
-    return Averages(size, tangent, c_w**2 / n * f, c_w**2 / n * b)
+    each = jnp.stack([c_w * products, layer.rate_w * products + c_w * inside])
+    size, tangent = jnp.mean(each, -1)
+    size, tangent = layer.sigma_b**2 + size - limit[0], layer.rate_b + tangent - limit[1]
+    own = covariance(jnp.moveaxis(each, -1, 0), jnp.moveaxis(each, -1, 0))
+    return Averages(size, tangent, c_w**2 / n * f, c_w**2 / n * b, own)
 
 
 def _drawn(layer: Dense, signal: Array, t: Array, key: PRNGKeyArray) -> tuple[Array, Array]:
@@ -137,12 +160,20 @@ def _drawn(layer: Dense, signal: Array, t: Array, key: PRNGKeyArray) -> tuple[Ar
 
 
 @eqx.filter_jit
-def _followed(phi: AbstractActivation, layer: Dense, inside: Limit, before: Averages, n: Array, shift: Array) -> Array:
-    """The shift after one more layer; n is the width over which `before` are averages. No shape depends on widths."""
-    start, linear = jax.linearize(lambda k, theta: through_neuron(phi, layer, k, theta), *inside)
+def _one_layer(
+    phi: AbstractActivation, layer: Dense, inside: Limit, before: Averages, n: Array, shift: Array, cov: Array
+) -> tuple[Array, Array]:
+    """Both one layer on, given the layer before; n is the width over which `before` are averages."""
 
-    def one(before: Averages, shift: Array) -> Array:
-        moved = through_neuron(phi, layer, inside[0] + before.size, inside[1] + before.tangent, before.f / n)
-        return moved - start + linear(shift[0] - before.size, shift[1] - before.tangent)
+    def flat(point: Array) -> Array:  # no F: its mean is no shift of K and Theta
+        return through_neuron(phi, layer, *point.reshape(shift.shape)).reshape(-1)
 
-    return jax.vmap(one)(before, shift)
+    centre, size = jnp.stack(inside).reshape(-1), shift.size
+    slope, curve = jax.jacfwd(flat)(centre), jax.jacfwd(jax.jacfwd(flat))(centre)
+    points = jnp.stack([before.size, before.tangent], 1)
+    moved = jax.vmap(lambda p, f: through_neuron(phi, layer, inside[0] + p[0], inside[1] + p[1], f / n))
+    after, points = (a.reshape(-1, size) for a in (moved(points, before.f), points))
+    excess = covariance(points, points) - cov.reshape(size, size)  # of what was sampled
+    bent = jnp.einsum("iab,ab->i", curve, excess) / 2
+    mean = jnp.mean(after, 0) - flat(centre) - slope @ (jnp.mean(points, 0) - shift.reshape(-1)) - bent
+    return mean.reshape(shift.shape), (covariance(after, after) - slope @ excess @ slope.T).reshape(cov.shape)

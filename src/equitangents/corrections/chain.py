@@ -69,6 +69,8 @@ def chain(net: AbstractLayer, x: Array) -> Chain:
         ValueError: dense layers without a nonlinearity between them, or inputs of another shape than (n, channels).
     """
     check_inputs(x)
+    if len(x.shape) != 2:
+        raise ValueError(f"expected inputs without sites, of shape (n, channels), got {tuple(x.shape)}.")
     layers = tuple(flat(net))
     if not all(isinstance(layer, Dense) == (i % 2 == 0) for i, layer in enumerate(layers)) or len(layers) % 2 == 0:
         names = ", ".join(type(layer).__name__ for layer in layers)

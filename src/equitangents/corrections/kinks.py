@@ -2,8 +2,11 @@ r"""Nonlinearities $a \min(z, 0) + b \max(z, 0)$, ReLU and its relatives: $\sigm
 
 Means of two factors, with $c = (b - a) / 2$ and $n_{pq}$ those of the sign function, are
 $m_{pq} = c^2 n_{p-1,q-1}$ for p, q > 0 (plus $((a + b) / 2)^2$ for p = q = 1), and
-$m_{0q} = k_{11} m_{2q} + k_{12} m_{1,q+1}$ from $\sigma = z \sigma'$. For equal samples single means are infinite. Only
-their sums are needed, such as $\partial^2 \langle \sigma' \sigma' \rangle = 0$, and the values here add up to them.
+$m_{0q} = k_{11} m_{2q} + k_{12} m_{1,q+1}$ from $\sigma = z \sigma'$. For parallel samples,
+$z_2 = c z_1$, single means of higher derivatives are infinite. But such samples are parallel in every finite network,
+so only derivatives along c are needed, and these know the product on the line: slopes are constant on both sides of 0,
+$\sigma(z) \sigma(c z)$ is $c z^2$ times $a^2$ or $b^2$ for $c > 0$ and times $a b$ on both sides for $c < 0$. With
+$s = (a^2 + b^2) / 2$ or $a b$, they are those of $m_{00} = s k_{12}$, $m_{11} = s$, and 0 for the others.
 """
 
 import functools
@@ -26,7 +29,7 @@ from .rules import Rules
 from .term import Blob
 
 COINCIDENT = 1e-12
-"""Samples whose correlation differs from 1 by less are taken as equal."""
+"""Samples whose squared correlation differs from 1 by less are taken as parallel."""
 _MOMENTS = {0: 1.0, 2: 2.0, 4: 8.0}
 """E r^d of the radius in two dimensions."""
 _RULE = np.polynomial.legendre.leggauss(16)
@@ -35,7 +38,7 @@ _RULE = np.polynomial.legendre.leggauss(16)
 
 def _kinked(a: Scalar, b: Scalar, patterns: tuple[Request, ...], k: Array) -> Array:
     orthants = functools.cache(
-        lambda samples, signs: OneSidedMeans(k[np.ix_(samples, samples)] * np.outer(signs, signs).astype(float))
+        lambda samples, signs: OneSidedMeans(k[np.ix_(samples, samples)] * np.outer(signs, signs).astype(k.dtype))
     )
 
     slopes = jnp.asarray(a, k.dtype), jnp.asarray(b, k.dtype)
@@ -56,10 +59,11 @@ def _kinked(a: Scalar, b: Scalar, patterns: tuple[Request, ...], k: Array) -> Ar
 def _pair(pattern: Request, a: Array, b: Array, k: Array) -> Array:
     ((one, p), (two, q)), _ = pattern
     k11, k12, k22 = pair_covariance(pattern, k)
-    square, even = (a**2 + b**2) / 2, (b - a) ** 2 / 4
-    equal = {(0, 0): square * safe_sqrt(k11) * safe_sqrt(k22), (1, 1): square}.get((p, q), jnp.zeros_like(k11))
+    even = (b - a) ** 2 / 4
+    slopes = jnp.where(k12 < 0, a * b, (a**2 + b**2) / 2)
+    parallel = {(0, 0): slopes * k12, (1, 1): slopes}.get((p, q), jnp.zeros_like(k11))
     if one == two:
-        return equal
+        return parallel
     near = k11 * k22 - k12**2 <= COINCIDENT * k11 * k22
     l11, l22, l12 = jnp.where(near, 1.0, k11), jnp.where(near, 1.0, k22), jnp.where(near, 0.0, k12)
 
@@ -74,7 +78,7 @@ def _pair(pattern: Request, a: Array, b: Array, k: Array) -> Array:
 
     if (p + q) % 2:
         raise NotImplementedError(f"no recursion asks for the mean of derivatives {p} and {q} of a kinked function.")
-    return jnp.where(near, equal, mean(p, q))
+    return jnp.where(near, parallel, mean(p, q))
 
 
 def _same_neuron(pattern: Request, mean: Callable[[Blob], Array]) -> Array:

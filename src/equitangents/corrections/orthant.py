@@ -6,6 +6,10 @@ powers, Kan and Robotti (2017), theorem 1, until orthant probabilities are left:
 $$E[z_i\, g] = \sum_j K_{ij}\, E[\partial_j g],$$
 
 where the derivative of a step is a density at zero times a mean over the others, given that $z_j = 0$.
+
+Equal, opposite and linearly dependent variables are those of $K + \epsilon\, \mathrm{diag}\, K$ for $\epsilon \to 0$,
+as means are continuous in K. What pinned variables determine has a variance of order $\epsilon$ there: the density
+above is multiplied by a covariance of that order, so the term is 0, and correlations are those of order $\epsilon$.
 """
 
 import functools
@@ -16,6 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..numerics import arcsin_safe
+
+ROUNDING = 1e-13
+"""Relative error of covariances; conditional variances below it are zero."""
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 
 
@@ -23,7 +31,7 @@ class OneSidedMeans:
     r"""$E[\prod_i z_i^{p_i} \theta(z_i)]$ over $z \sim N(0, K)$ for any powers, each part computed once.
 
     Attributes:
-        k: (m, m), positive definite: equal variables belong together, as one of a higher power.
+        k: (m, m), positive semidefinite; of a variable that is always 0 the step is 1/2.
 
     References:
         Kan and Robotti (2017), J. Comput. Graph. Stat. 26, 930; Plackett (1954), Biometrika 41, 351.
@@ -52,13 +60,14 @@ class OneSidedMeans:
 
     def _found(self, powers: tuple[tuple[int, int], ...], pinned: tuple[int, ...]) -> Array:
         """That of (variable, power), given that the pinned variables are 0."""
-        k = self._given(pinned)
+        k, more, zero = self._given(pinned)
         if not powers:
             return jnp.ones((), k.dtype)
         i, highest = max(powers, key=lambda each: each[1])
         if highest == 0:
             left = np.array([a for a, _ in powers])
-            return orthant_probability(k[np.ix_(left, left)])
+            block = np.ix_(left, left)
+            return orthant_probability(_correlation(k[block], more[block], zero[left]))
         lower = tuple((a, p - (a == i)) for a, p in powers)
         total = jnp.zeros((), k.dtype)
         for j, p in lower:
@@ -66,31 +75,43 @@ class OneSidedMeans:
                 part = p * self._mean(tuple((a, q - (a == j)) for a, q in lower), pinned)
             else:  # the step's derivative pins z_j to zero
                 rest = tuple((a, q) for a, q in lower if a != j)
-                part = self._mean(rest, tuple(sorted((*pinned, j)))) / jnp.sqrt(2 * math.pi * k[j, j])
+                density = jnp.where(zero[j], 0.0, 1 / jnp.sqrt(2 * math.pi * jnp.where(zero[j], 1.0, k[j, j])))
+                part = self._mean(rest, tuple(sorted((*pinned, j)))) * density
             total = total + k[i, j] * part
         return total
 
-    def _pinned(self, pinned: tuple[int, ...]) -> Array:
-        """The covariance given that these variables are 0."""
-        if not pinned:
-            return self.k
-        k, j = self._given(pinned[:-1]), pinned[-1]
-        return k - jnp.outer(k[j], k[j]) / k[j, j]
+    def _pinned(self, pinned: tuple[int, ...]) -> tuple[Array, Array, Array]:
+        r"""Given that these are 0: the covariance to orders 0 and 1 in $\epsilon$, and which variances vanish."""
+        size = jnp.diagonal(self.k)
+        k, more, noise = self.k, jnp.diag(jnp.where(size > 0, size, 1.0)), jnp.full_like(size[0], ROUNDING)
+        for j in pinned:
+            own = jnp.where(k[j, j] <= noise * size[j], 1.0, k[j, j])  # if it vanishes, this is multiplied by 0
+            slope = k[j] / own
+            cross = jnp.outer(slope, more[j])
+            more = more - cross - cross.T + jnp.outer(slope, slope) * more[j, j]
+            k, noise = k - jnp.outer(slope, k[j]), noise * jnp.maximum(size[j] / own, 1.0)
+        return k, more, jnp.diagonal(k) <= noise * size
 
 
-def orthant_probability(k: Float[Array, "m m"]) -> Float[Array, ""]:
-    r"""$P(z_1 > 0, \dots, z_m > 0)$ of centred Gaussian variables, m at most 4.
+def _correlation(k: Array, more: Array, zero: Array) -> Array:
+    """Of variables some of which are of order epsilon: those are independent of the others."""
+    both, none = zero[:, None] & zero[None, :], ~zero[:, None] & ~zero[None, :]
+    k = jnp.where(both, more, jnp.where(none, k, 0.0))
+    root = jnp.sqrt(jnp.diagonal(k))
+    return jnp.clip(k / (root[:, None] * root[None, :]), -1, 1)
+
+
+def orthant_probability(rho: Float[Array, "m m"]) -> Float[Array, ""]:
+    r"""$P(z_1 > 0, \dots, z_m > 0)$ of centred Gaussian variables of these correlations, singular or not, m at most 4.
 
     Up to three variables by arcsines (Sheppard 1899); of four, Plackett's identity integrates from independent
     variables to the wanted ones: $\partial P / \partial\rho_{ij}$ is the density of $z_i = z_j = 0$ times the
     probability that the other two are positive there.
     """
-    m = len(k)
-    root = jnp.sqrt(jnp.diagonal(k))
-    rho = k / (root[:, None] * root[None, :])
+    m = len(rho)
     pairs = list(itertools.combinations(range(m), 2))
     if m <= 3:
-        return 2.0**-m + sum((jnp.arcsin(_inside(rho[i, j])) for i, j in pairs), jnp.zeros((), k.dtype)) * (
+        return 2.0**-m + sum((arcsin_safe(rho[i, j]) for i, j in pairs), jnp.zeros((), rho.dtype)) * (
             1 / (2 * math.pi) if m == 2 else 1 / (4 * math.pi)
         )
     s = (NODES + 1) / 2
@@ -108,10 +129,6 @@ def orthant_probability(k: Float[Array, "m m"]) -> Float[Array, ""]:
             return own - (ia * ib + ja * jb - r * (ia * jb + ja * ib)) / minor
 
         a, b = others
-        cosine = _inside(given(a, b) / jnp.sqrt(given(a, a) * given(b, b)))
-        slope = slope + rho[i, j] / jnp.sqrt(minor) * (0.25 + jnp.arcsin(cosine) / (2 * math.pi))
+        cosine = given(a, b) / jnp.sqrt(given(a, a) * given(b, b))
+        slope = slope + rho[i, j] / jnp.sqrt(minor) * (0.25 + arcsin_safe(cosine) / (2 * math.pi))
     return 1 / 16 + jnp.sum(weight * slope) / (2 * math.pi)
-
-
-def _inside(cosine: Array) -> Array:
-    return jnp.clip(cosine, -1, 1)

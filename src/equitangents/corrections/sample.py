@@ -17,7 +17,7 @@ from jaxtyping import Array, PRNGKeyArray
 from ..kernels import nngp_and_ntk
 from ..nets import AbstractLayer, Serial
 from .autodiff import Draw, draw, two_outputs
-from .averaged import Averages, averages, shifts
+from .averaged import Averages, averages, covariance, followed
 from .chain import Chain, chain
 
 AVERAGED = ("V", "D", "F", "A", "B", "G1", "H1")
@@ -139,32 +139,26 @@ def layer_limits(net: Chain, x: Array) -> list[tuple[Array, Array]]:
 
 
 def _averaged(net: Chain, x: Array, limits, key: PRNGKeyArray, names: tuple[str, ...], batch: int) -> dict[str, Array]:
-    found = _drawn(net, x, limits, jr.split(key, batch))
+    found = _drawn(net, x, limits, jr.split(key, batch), only_means=set(names) <= {"G1", "H1"})
     n, last = net.fan_in[-1], found[-1]
-    if {"G1", "H1"} & set(names):
-        shift = n * jnp.mean(shifts(net, limits, found), 0)
+    if set(names) - {"F", "B"}:
+        shift, cov = followed(net, limits, found)
     value = {
-        "V": lambda: n * _covariance(last.size, last.size),
-        "D": lambda: n * _covariance(last.size, last.tangent),
-        "A": lambda: n * _covariance(last.tangent, last.tangent),
+        "V": lambda: n * cov[0, :, :, 0],
+        "D": lambda: n * cov[0, :, :, 1],
+        "A": lambda: n * cov[1, :, :, 1],
         "F": lambda: jnp.mean(last.f, 0),
         "B": lambda: jnp.mean(last.b, 0),
-        "G1": lambda: shift[0],
-        "H1": lambda: shift[1],
+        "G1": lambda: n * shift[0],
+        "H1": lambda: n * shift[1],
     }
     return {name: value[name]() for name in names}
 
 
 @eqx.filter_jit
-def _drawn(net: Chain, x: Array, limits, keys: Array) -> list[Averages]:
-    return jax.vmap(lambda key: averages(net, x, limits, key))(keys)
-
-
-@jax.jit
-def _covariance(one: Array, two: Array) -> Array:
-    """Unbiased, over networks: [1, 2, 3, 4] of one[1, 2] and two[3, 4]."""
-    one, two = (a - jnp.mean(a, 0, keepdims=True) for a in (one, two))
-    return jnp.einsum("sab,scd->abcd", one, two) / (len(one) - 1)
+def _drawn(net: Chain, x: Array, limits, keys: Array, *, only_means: bool) -> list[Averages]:
+    found = jax.vmap(lambda key: averages(net, x, limits, key))(keys)
+    return found[:-1] if only_means and len(found) > 1 else found  # what is not returned is not computed
 
 
 @eqx.filter_jit
@@ -183,9 +177,9 @@ def _correlators(found: Draw, a: int, b: int, names: tuple[str, ...]) -> dict[st
         return jnp.einsum(pattern, *factors) / len(z)
 
     value = {
-        "V": lambda: _covariance(products[:, a], products[:, b]),
-        "D": lambda: _covariance(products[:, a], h[:, b, b]),
-        "A": lambda: _covariance(h[:, a, a], h[:, b, b]),
+        "V": lambda: covariance(products[:, a], products[:, b]),
+        "D": lambda: covariance(products[:, a], h[:, b, b]),
+        "A": lambda: covariance(h[:, a, a], h[:, b, b]),
         "F": lambda: mean("sp,sr,sqt->pqrt", z[:, a], z[:, b], h[:, a, b]),
         "B": lambda: mean("spr,sqt->pqrt", h[:, a, b], h[:, a, b]),
         "P": lambda: mean("spqr,st->pqrt", dh[:, a, b, b], z[:, a]),

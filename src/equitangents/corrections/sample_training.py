@@ -112,8 +112,8 @@ def _trained(
 
     def both(key: PRNGKeyArray) -> tuple[Array, Array]:
         *hidden, last = net.init(key, x.shape[1:])[1]
-        pair = one([*hidden, last]), one([*hidden, jax.tree.map(jnp.negative, last)])
-        return jax.tree.map(lambda a, b: (a + b) / 2, *pair)
+        pair = jax.vmap(lambda sign: one([*hidden, jax.tree.map(lambda p: sign * p, last)]))(jnp.array([1.0, -1.0]))
+        return jax.tree.map(lambda a: jnp.mean(a, 0), pair)
 
     shift, change = jax.tree.map(lambda a: jnp.mean(a, 0), jax.vmap(both)(jr.split(key, batch)))
     n = layers.fan_in[-1]
