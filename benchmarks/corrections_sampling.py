@@ -142,7 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"any of: {'; '.join(CASES)}")
     parser.add_argument("--state", type=Path, default=Path("corrections_sampling.json"))
-    parser.add_argument("--share", type=float, default=1.0, help="of the networks that errors of 1 % need")
+    parser.add_argument("--share", type=float, default=1.0, help="of the networks that errors of 1 %% need")
     parser.add_argument("--seconds", type=float, default=math.inf)
     options = parser.parse_args()
     if unknown := sorted(set(options.cases) - set(CASES)):
