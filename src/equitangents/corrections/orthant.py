@@ -37,7 +37,7 @@ class OneSidedMeans:
         Kan and Robotti (2017), J. Comput. Graph. Stat. 26, 930; Plackett (1954), Biometrika 41, 351.
 
     >>> import jax.numpy as jnp
-    >>> float(round(OneSidedMeans(jnp.eye(2)).mean((1, 1)), 6))  # 1 / (2 pi)
+    >>> round(float(OneSidedMeans(jnp.eye(2)).mean((1, 1))), 6)  # 1 / (2 pi)
     0.159155
     """
 
