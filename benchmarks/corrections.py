@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from scipy.integrate import cubature
 
 from equitangents.corrections import FOUR_LEGS, expand, gaussian_means
 from equitangents.nets import Dense, Serial, Tanh
@@ -39,6 +38,8 @@ def _derivatives(z):
 
 
 def _cubature():
+    from scipy.integrate import cubature  # SciPy 1.15, newer than the oldest that the package takes
+
     precision, size = np.linalg.inv(K), 2 * np.pi * np.sqrt(np.linalg.det(K))
 
     def call():

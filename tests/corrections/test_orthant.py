@@ -38,6 +38,15 @@ def test_orthants_of_variables_with_correlation_one_half(m):
     np.testing.assert_allclose(orthant_probability(rho), 1 / (m + 1), rtol=1e-12)
 
 
+@pytest.mark.parametrize("apart", (1e-2, 1e-5, 1e-8, 0.0))
+def test_two_pairs_of_nearly_equal_variables_are_two_pairs(apart):
+    """Independent pairs, so a product of Sheppard's formula; digits are those that arcsine and quadrature keep."""
+    pair = jnp.array([[1.0, 1 - apart], [1 - apart, 1.0]])
+    one = 0.25 + math.asin(1 - apart) / (2 * math.pi)
+    rho = jnp.block([[pair, jnp.zeros((2, 2))], [jnp.zeros((2, 2)), pair]])
+    np.testing.assert_allclose(orthant_probability(rho), one**2, rtol=1e-12)
+
+
 @pytest.fixture(scope="module")
 def means():
     """One compiled function for all positions."""

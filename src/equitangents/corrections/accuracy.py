@@ -13,7 +13,7 @@ from ..numerics import derivatives, trapezoidal
 from .chain import Runs
 from .compile import Hyper, compiled
 from .rules import Nodes, rules
-from .solve import all_layers
+from .solve import all_layers, hashable
 
 TOLERANCE = 2e-7
 """For means; tensors, which are differences of such means, are then right to about 1e-6 of their largest component."""
@@ -75,7 +75,8 @@ def _means(layer, variances, products, count, stretch) -> tuple[np.ndarray, np.n
     x, w = trapezoidal(count, stretch)
     z = jnp.asarray(np.sqrt(variances)[:, None] * x)
     highest = max(max(orders) for orders in products)
-    values = np.stack([np.asarray(d) for d in _derivatives(layer, highest)(z)])
+    make = _derivatives(layer, highest) if hashable(layer) else _derivatives.__wrapped__(layer, highest)
+    values = np.stack([np.asarray(d) for d in make(z)])
     found = np.stack([np.prod(values[list(orders)], axis=0) for orders in products])
     return found @ w, np.sqrt(found**2 @ w)
 

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ..numerics import safe_divide
 from .tensors import tensor
 
 
@@ -75,13 +76,14 @@ class Moments(eqx.Module):
     def expansion_parameter(self, width: int | None = None) -> Array:
         r"""The largest of $V_{aaaa} / (n K_{aa}^2)$ and $(A_{aaaa} + 2 B_{aaaa}) / (n \Theta_{aa}^2)$.
 
-        Far below 1 the order 1/n is enough; near 1 the expansion says nothing. Only what was asked for is looked at.
+        Far below 1 the order 1/n is enough; near 1 the expansion says nothing. Only what was asked for is looked at;
+        an input whose kernel is 0 counts as 0.
         """
         found = [jnp.zeros((1,))]
         if "V" in self.tensors:
-            found.append(jnp.einsum("aaaa->a", self.V) / jnp.diagonal(self.K) ** 2)
+            found.append(safe_divide(jnp.einsum("aaaa->a", self.V), jnp.diagonal(self.K) ** 2))
         if "A" in self.tensors and "B" in self.tensors:
-            found.append(jnp.einsum("aaaa->a", self.A + 2 * self.B) / jnp.diagonal(self.Theta) ** 2)
+            found.append(safe_divide(jnp.einsum("aaaa->a", self.A + 2 * self.B), jnp.diagonal(self.Theta) ** 2))
         return jnp.max(jnp.concatenate(found)) / self._n(width)
 
     def order(self, name: str) -> int:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..numerics import arcsin_safe
+from ..numerics import arcsin_safe, safe_divide
 
 ROUNDING = 1e-13
 """Relative error of covariances; conditional variances below it are zero."""
@@ -37,7 +37,7 @@ class OneSidedMeans:
         Kan and Robotti (2017), J. Comput. Graph. Stat. 26, 930; Plackett (1954), Biometrika 41, 351.
 
     >>> import jax.numpy as jnp
-    >>> float(round(OneSidedMeans(jnp.eye(2)).mean((1, 1)), 6))  # 1 / (2 pi)
+    >>> round(float(OneSidedMeans(jnp.eye(2)).mean((1, 1))), 6)  # 1 / (2 pi)
     0.159155
     """
 
@@ -106,7 +106,7 @@ def orthant_probability(rho: Float[Array, "m m"]) -> Float[Array, ""]:
 
     Up to three variables by arcsines (Sheppard 1899); of four, Plackett's identity integrates from independent
     variables to the wanted ones: $\partial P / \partial\rho_{ij}$ is the density of $z_i = z_j = 0$ times the
-    probability that the other two are positive there.
+    probability that the other two are positive there. Each pair's part over its own angle, which takes its root away.
     """
     m = len(rho)
     pairs = list(itertools.combinations(range(m), 2))
@@ -115,20 +115,22 @@ def orthant_probability(rho: Float[Array, "m m"]) -> Float[Array, ""]:
             1 / (2 * math.pi) if m == 2 else 1 / (4 * math.pi)
         )
     s = (NODES + 1) / 2
-    t, weight = jnp.asarray(1 - (1 - s) ** 2), jnp.asarray(WEIGHTS * (1 - s))  # t = 1 may be an end with a root
-    slope = jnp.zeros_like(t)
+    share, weight = jnp.asarray(1 - (1 - s) ** 2), jnp.asarray(WEIGHTS * (1 - s))  # 1 may be an end with a root
+    total = jnp.zeros((), rho.dtype)
     for i, j in pairs:
         others = [a for a in range(4) if a not in (i, j)]
-        r = t * rho[i, j]
-        minor = 1 - r**2
+        end = arcsin_safe(rho[i, j])
+        r = jnp.sin(share * end)
+        less, more = (2 * jnp.sin((math.pi / 2 - sign * share * end) / 2) ** 2 for sign in (1, -1))  # 1 - r, 1 + r
+        t = jnp.where(rho[i, j] == 0, share, safe_divide(r, jnp.broadcast_to(rho[i, j], r.shape)))
         left = {a: (t * rho[i, a], t * rho[j, a]) for a in others}
 
-        def given(a: int, b: int, left=left, r=r, minor=minor) -> Array:
+        def given(a: int, b: int, left=left, t=t, less=less, more=more) -> Array:
             (ia, ja), (ib, jb) = left[a], left[b]
             own = 1.0 if a == b else t * rho[a, b]
-            return own - (ia * ib + ja * jb - r * (ia * jb + ja * ib)) / minor
+            return own - ((ia - ja) * (ib - jb) / less + (ia + ja) * (ib + jb) / more) / 2
 
         a, b = others
         cosine = given(a, b) / jnp.sqrt(given(a, a) * given(b, b))
-        slope = slope + rho[i, j] / jnp.sqrt(minor) * (0.25 + arcsin_safe(cosine) / (2 * math.pi))
-    return 1 / 16 + jnp.sum(weight * slope) / (2 * math.pi)
+        total = total + end * jnp.sum(weight * (0.25 + arcsin_safe(cosine) / (2 * math.pi)))
+    return 1 / 16 + total / (2 * math.pi)

@@ -48,6 +48,8 @@ def choose_nodes_over_sites(parts: tuple[Stage, ...], between: tuple[AbstractAct
     if any(isinstance(number, jax.core.Tracer) for number in numbers):
         return Nodes()
     kernels = [found["K"] for found in over_sites(parts, between, x, ("K",), rules(Nodes()))]
+    if any(isinstance(k, jax.core.Tracer) for k in kernels):  # of numbers, but inside of a program that is traced
+        return Nodes()
     cases = [(layer, np.diagonal(np.asarray(k))) for layer, k in zip(between, kernels, strict=False)]
     return nodes_for(cases, max(map(len, kernels[:-1]), default=1))
 

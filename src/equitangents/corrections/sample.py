@@ -111,6 +111,11 @@ def sample_tensors(
             "expected a network with a nonlinearity, got a single Dense: it has no corrections in 1/width."
         )
     n = layers.fan_in[-1]
+    if method == "averaged" and set(names) - {"F", "B"} and min(layers.fan_in[1:]) < 2:
+        raise ValueError(
+            "expected hidden layers of width 2 at least, as neurons of one layer are compared, got one of width 1; "
+            'take method="autodiff", which has all but G1 and H1.'
+        )
     if method == "averaged":
         limits = layer_limits(layers, x)
         return as_batches(lambda k: _averaged(layers, x, limits, k, names, batch), draws, batch, key, first, n)

@@ -24,11 +24,12 @@ def all_layers(program: Program, runs: Runs, rules: Rules, gram: Array, hypers: 
         gram: (m, m), the inner products of the inputs, over n_0.
         hypers: (L,) each.
     """
-    run = _compiled if _hashable(runs) else _layers
+    run = _compiled if hashable(runs) else _layers
     return run(program, runs, rules, gram, hypers)
 
 
-def _hashable(runs: Any) -> bool:
+def hashable(runs: Any) -> bool:
+    """Whether all numbers in it are Python's, not arrays."""
     try:
         hash(runs)
     except TypeError:
