@@ -107,7 +107,7 @@ def test_behind_a_group_convolution_widths_extrapolate_to_the_tensors(phi, getke
     draws = [draws_of(body(width, phi, 1), number, getkey(), found) for width, number in numbers.items()]
     for name in draws[0]:
         means, errors = zip(*(mean_and_error(each[name]) for each in draws), strict=True)
-        fit = extrapolate(list(numbers), means, errors, degree=2)
+        fit = extrapolate(list(numbers), np.stack(means), np.stack(errors), degree=2)
         exact = np.asarray(found.tensors[name])
         assert (np.abs(fit.value - exact) < 4.5 * fit.error).all(), name
         if name not in ("G1", "H1"):  # whose draws are of order sqrt(n)

@@ -6,18 +6,21 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
 
-from ..nets import AbstractLayer
+from ..nets import AbstractActivation, AbstractLayer
 from .accuracy import choose_nodes
-from .chain import chain, check_inputs, is_over_sites
+from .chain import chain, check_inputs, flat, is_over_sites
 from .compile import closure, compiled
 from .moments import Moments
-from .over_sites import choose_nodes_over_sites, over_sites
+from .over_sites import MOST, choose_nodes_over_sites, over_sites
 from .rules import COARSER, Nodes, rules
 from .solve import all_layers
 from .stages import stages
+from .tensors import tensor
 
 ALL = ("K", "Theta", "G1", "H1", "V", "D", "F", "A", "B")
 """What is computed unless something else is asked for: the statistics of preactivations and NTK."""
+WITH_KINKS = ALL
+"""What exists for a nonlinearity with a kink."""
 
 
 def expand(
@@ -56,10 +59,17 @@ def expand(
     [0.0, 2.0, 4.0]
     """
     check_inputs(x)
+    names = _named(tensors)
+    _check_kinks(net, names)
     if is_over_sites(net, x):
-        return _expand_over_sites(net, x, closure(_named(tensors)), nodes)
+        return _expand_over_sites(net, x, closure(names), nodes)
     found = chain(net, x)
-    program = compiled(_named(tensors), x.shape[0])
+    if x.shape[0] > MOST and any(tensor(name).slots > 2 for name in names):
+        raise ValueError(
+            f"expected at most {MOST} inputs for tensors of four indices, got {x.shape[0]}; take fewer at a time, or "
+            'ask for tensors of two: tensors=("K", "Theta", "G1", "H1").'
+        )
+    program = compiled(names, x.shape[0])
     gram = jnp.matmul(x, x.T, precision=lax.Precision.HIGHEST) / x.shape[1]
     hypers = found.hypers(x.dtype)
     nodes = choose_nodes(found.runs(), gram, hypers) if nodes is None else nodes
@@ -93,6 +103,17 @@ def _expand_over_sites(
         )
         for i, (part, tensors, others) in enumerate(zip(parts, fine, coarse, strict=True))
     )
+
+
+def _check_kinks(net: AbstractLayer, names: tuple[str, ...]) -> None:
+    """Raise where a nonlinearity with a kink meets a tensor that needs its second derivative at a point."""
+    undefined = [name for name in names if tensor(name).name not in WITH_KINKS]
+    kinked = [layer for layer in flat(net) if isinstance(layer, AbstractActivation) and layer.kinks]
+    if undefined and kinked:
+        raise NotImplementedError(
+            f"{', '.join(undefined)} of {kinked[0]!r} need products of delta functions with steps at one point, which "
+            f"are not defined; leave them out, {', '.join(WITH_KINKS)} are, or take a smooth one such as Gelu()."
+        )
 
 
 def _named(tensors: Iterable[str]) -> tuple[str, ...]:

@@ -29,7 +29,8 @@ def over_sites(
     Raises:
         ValueError: more than `MOST` inputs times sites before a nonlinearity.
     """
-    _check_size(parts, x.shape[0])
+    if any(tensor(name).slots > 2 for name in names):
+        _check_size(parts, x.shape[0])
     k, theta = first_kernel(parts[0], x)
     found: list[Tensors] = [
         {"K": k, "Theta": theta} | {n: jnp.zeros((len(k),) * tensor(n).slots) for n in names if n not in ("K", "Theta")}

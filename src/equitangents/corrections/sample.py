@@ -76,9 +76,9 @@ def sample_tensors(
     Exact in the mean for the connected correlators at these widths: for a single hidden layer they are the tensors
     themselves, beyond they differ by O(1/width); see `extrapolate`.
 
-    Two methods. "averaged" gives V, D, F, A, B, G1, H1 from the layers before the last, which is averaged analytically,
-    with the noise of one number of order 1 a network; cost $n^3$. "autodiff" gives all but G1, H1 from derivatives of
-    the whole network, with more noise and without any use of its structure.
+    Two methods. "averaged" gives V, D, F, A, B, G1, H1: the last layer is averaged analytically, and V, D, A, G1, H1
+    follow the layer before, so that the noise is of the order of what is measured; cost $n^3$. "autodiff" gives all but
+    G1, H1 from derivatives of the whole network, with more noise and without any use of its structure.
 
     Args:
         net: `Serial(Dense, activation, ..., Dense)`.

@@ -51,6 +51,8 @@ def sample_training(
     """
     if (t is None) == (learning_rate is None):
         raise ValueError(f"expected one of t and learning_rate, got t={t}, learning_rate={learning_rate}.")
+    if t is not None and not 0 <= t < math.inf:
+        raise ValueError(f"expected a finite time t >= 0, got {t!r}.")
     layers = chain(net, x)
     check_targets(y, len(x))
     if layers.dense[-1].width != y.shape[1]:

@@ -133,6 +133,8 @@ def write(result: Corrections, folder: Path) -> None:
 
     with explained(folder):
         (folder / "diagrams").mkdir(exist_ok=True)
+        for old in (folder / "diagrams").glob("*.svg"):  # of tensors that may not be asked for now
+            old.unlink()
     with whole_file(folder / "tensors.npz") as file:
         np.savez(file, **arrays(result))
     put("report.txt", plain(result))
