@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import pytest
 
 from equitangents.corrections import finite_width_report
-from equitangents.nets import Dense, Identity, Relu, Serial
+from equitangents.nets import Dense, Identity, Relu, Serial, Tanh
 
 X = jnp.array([[1.0, 1.0, 1.0], [1.0, -1.0, 0.5]])
 
@@ -41,3 +41,10 @@ def test_a_wide_network_is_trusted_and_an_accuracy_must_be_positive():
     assert "the expansion in 1/width holds" in str(finite_width_report(net, X))
     with pytest.raises(ValueError, match="expected a positive relative accuracy"):
         finite_width_report(net, X, 0.0)
+
+
+def test_a_report_says_where_the_quadrature_is_too_coarse():
+    net = Serial(Dense(64, 1.4), Tanh(), Dense(64), Tanh(), Dense(1))
+    found = finite_width_report(net, 30 * X)
+    assert not found.known and not found.holds
+    assert "not known, as the quadrature is off" in str(found)

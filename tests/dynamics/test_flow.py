@@ -12,7 +12,7 @@ import scipy.linalg
 
 from equitangents.dynamics import GradientFlow, max_learning_rate, nngp_posterior
 from equitangents.kernels import nngp_and_ntk
-from equitangents.nets import Dense, Erf, Serial
+from equitangents.nets import Dense, Erf, Relu, Serial
 
 N, M, D = 6, 4, 3
 
@@ -465,3 +465,9 @@ def test_a_mistake_gets_one_clear_line(make, kind, message):
     with pytest.raises(kind, match=message) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_ends_in_a_nonlinearity_is_refused():
+    net = Serial(Dense(8), Relu(), Dense(1), Relu())
+    with pytest.raises(ValueError, match=r"ends in a layer with weights.*got Relu\(\) at its end"):
+        GradientFlow(net, jnp.ones((2, 3)), jnp.ones((2, 1)), loss="sum")

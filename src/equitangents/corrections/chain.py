@@ -108,9 +108,11 @@ def check_inputs(x: Array) -> None:
         raise ValueError(
             f"expected inputs of shape (n, *sites, channels), not empty, got {tuple(x.shape)}; one example is x[None]."
         )
-    if not jax.config.jax_enable_x64 or x.dtype != np.float64:  # type: ignore[attr-defined]
+    on = jax.config.jax_enable_x64  # type: ignore[attr-defined]
+    if not on or x.dtype != np.float64:
+        got = x.dtype if on else "a JAX without it"
         raise TypeError(
-            f"expected float64, as the recursions lose digits layer by layer, got {x.dtype}; call "
+            f"expected float64, as the recursions lose digits layer by layer, got {got}; call "
             'jax.config.update("jax_enable_x64", True) first and pass x.astype(float).'
         )
     if not isinstance(x, jax.core.Tracer) and not np.isfinite(np.asarray(x)).all():

@@ -24,6 +24,7 @@ class FiniteWidthReport(NamedTuple):
         accuracy: that was asked for, relative.
         width_for_means: from which both kernels, averaged over networks, are those of the limit within `accuracy`.
         width_for_one: from which those of a single network are, within one standard deviation.
+        quadrature: estimated error of the tensors, the largest of any layer, relative.
     """
 
     width: int
@@ -35,14 +36,22 @@ class FiniteWidthReport(NamedTuple):
     accuracy: float
     width_for_means: int
     width_for_one: int
+    quadrature: float = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether the quadrature is as accurate as what is asked for."""
+        return self.quadrature <= self.accuracy
 
     @property
     def holds(self) -> bool:
-        """Whether both variances are so small that the order 1/n is enough."""
-        return max(self.nngp_variance, self.ntk_variance) < 0.1
+        """Whether the tensors are known, and both variances so small that the order 1/n is enough."""
+        return self.known and max(self.nngp_variance, self.ntk_variance) < 0.1
 
     def __str__(self) -> str:
-        verdict = "holds" if self.holds else "is doubtful"
+        verdict = "holds" if self.holds else "is doubtful, as networks deviate by 30 % from one another or more"
+        if not self.known:
+            verdict = f"is not known, as the quadrature is off by up to {self.quadrature:.1g}: scale the inputs down"
         return (
             f"width {self.width}, depth to width {self.depth_to_width:.3g}: the expansion in 1/width {verdict}\n"
             f"mean over networks, relative to the limit:  NNGP {self.nngp_shift:8.2%}  NTK {self.ntk_shift:8.2%}\n"
@@ -76,6 +85,7 @@ def report_of(layers: tuple[Moments, ...], accuracy: float = 0.05) -> FiniteWidt
     n, sizes = layers[-1].width, relative_sizes(layers[-1])
     shifts = [float(np.max(size)) for size in sizes[:2]]
     variances = [float(np.max(size)) for size in sizes[2:]]
+    errors = [float(error) for found in layers for error in found.errors.values()]
     return FiniteWidthReport(
         width=n,
         depth_to_width=sum(1 / found.width for found in layers[1:]),
@@ -86,6 +96,7 @@ def report_of(layers: tuple[Moments, ...], accuracy: float = 0.05) -> FiniteWidt
         accuracy=accuracy,
         width_for_means=max(1, math.ceil((1 - 1e-9) * max(shifts) / accuracy)),
         width_for_one=max(1, math.ceil((1 - 1e-9) * max(variances) / accuracy**2)),
+        quadrature=max(errors, default=0.0),
     )
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from equitangents.numerics import on_one_thread
 
+from ..nets import AbstractActivation, Identity, Serial
 from .checks import (
     check_gram,
     check_inputs,
@@ -157,8 +158,20 @@ def evaluate(kernel: Any, x1: Array, x2: Array | None = None) -> tuple[Array, Ar
 def from_kernel(kernel: Any, x_train: Any, y_train: Any, loss: Any, ridge: ArrayLike) -> Regression:
     """The problem from a description or a kernel function."""
     check_loss(loss)
+    _check_head(kernel)
     kernel, x_train = as_kernel(kernel), check_inputs("x_train", x_train)
     return from_gram(kernel, x_train, *evaluate(kernel, x_train), y_train, loss, ridge)
+
+
+def _check_head(net: Any) -> None:
+    """Raise for a network whose outputs are no Gaussian process and whose training is not linear in them."""
+    while isinstance(net, Serial):
+        net = net.layers[-1]
+    if isinstance(net, AbstractActivation) and not isinstance(net, Identity):
+        raise ValueError(
+            f"expected a network that ends in a layer with weights, such as Dense(1), got {net!r} at its end: its "
+            "outputs are not Gaussian, and do not train in closed form."
+        )
 
 
 def from_gram(

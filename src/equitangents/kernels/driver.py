@@ -256,8 +256,9 @@ def _check_quadrature(net: AbstractLayer, x1: object) -> None:
         if error > (1e-6 if jax.config.jax_enable_x64 else 1e-5):  # type: ignore[attr-defined]
             warnings.warn(
                 f"{layer!r}: its kernel has an estimated error of {error:.1e} at variance {at:g}, "
-                "expected at most 1e-6; scale the inputs down, name the points where its derivative jumps with "
-                "kinks=(...), or register a closed form with @dual.register.",
+                "expected at most 1e-6, and what follows may be worse; scale the inputs down, use float64, name the "
+                "points where its derivative jumps, if it does, with kinks=(...), or register a closed form with "
+                "@dual.register.",
                 stacklevel=5,
             )
         variance = min(variance, 16.0)

@@ -111,7 +111,8 @@ def _value(node: ast.AST, names: dict[str, int], layers: Layers, depth: int) -> 
         case ast.Call(func=ast.Name(id=name)):
             return _layer(name, node, inside, layers)
     raise ValueError(
-        f"net: expected layers, numbers, strings and tuples, got {_cut(ast.unparse(node))}; write those only."
+        f"net: expected layers, numbers, strings and tuples, got {_cut(ast.unparse(node))}; write those only, or name "
+        "a file that exists."
     )
 
 

@@ -23,6 +23,11 @@ ACTIVATION_HEADS = (
 
 def verdict(report: FiniteWidthReport) -> str:
     """One sentence: what differs from the limit at this width."""
+    if not report.known:
+        return (
+            f"What 1/width adds is not known: the quadrature is off by up to {report.quadrature:.1g}, relative. Scale "
+            "the inputs down, or take a nonlinearity whose means are in closed form."
+        )
     holds = "holds" if report.holds else "is doubtful, so sample this network"
     return (
         f"At width {report.width:,} the expansion in 1/width {holds}: averaged over networks the NNGP kernel of an "
