@@ -9,11 +9,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from by_hand import LAMBDA, C, Expression, d, mean, old, r, s, theta, total
 
 from equitangents.corrections import FOUR_LEGS, diagrams, merged, recursion, tensor
 from equitangents.corrections.generate import combined
 from equitangents.corrections.picture import RADIUS, picture
-from tests.corrections.by_hand import LAMBDA, C, Expression, d, mean, old, r, s, theta, total
 
 COUNTS = {"V": 2, "D": 3, "F": 2, "A": 5, "B": 2, "P": 3, "Q": 3, "R": 4, "S": 3, "T": 5, "U": 2, "G1": 2, "H1": 5}
 SIX_LEGS = ["V6", "02,13|01,23,45", "02,14,35|01,23,45"]

@@ -4,10 +4,10 @@ from collections import Counter
 from fractions import Fraction
 
 import pytest
+from by_hand import FORMULAS
 
 from equitangents.corrections import FOUR_LEGS, TENSORS, Term, merged, recursion, tensor, tensors_with
 from equitangents.corrections.generate import combined, relabel
-from tests.corrections.by_hand import FORMULAS
 
 COUNTS = {
     "V": 18,

@@ -2,9 +2,10 @@
 
 from fractions import Fraction
 
+from by_hand import C, d, mean, old, r, s
+
 from equitangents.corrections import merged, recursion
 from equitangents.corrections.generate import combined
-from tests.corrections.by_hand import C, d, mean, old, r, s
 
 
 def test_six_point_function_of_one_input_is_that_of_the_delta_method():
