@@ -126,7 +126,7 @@ def pair_map(stage: Stage) -> np.ndarray:
         return _all_pairs(out).reshape(-1)
 
     with jax.ensure_compile_time_eval():
-        return np.asarray(jax.lax.map(one, jnp.eye(size * size)).T)
+        return np.asarray(jax.vmap(one)(jnp.eye(size * size)).T)  # JAX 0.6 has no scan here
 
 
 def constants(stage: Stage) -> tuple[Array, Array]:
