@@ -6,5 +6,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def restore_precision():
+    """Switch double precision off again after each doctest."""
     yield
     jax.config.update("jax_enable_x64", False)
