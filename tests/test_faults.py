@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from equitangents import Conv, Dense, GlobalAvgPool, Relu, Serial, nngp, ntk
+from equitangents.corrections import expand, gradient_step
 from equitangents.data import block_mean, load, one_hot_centred, split, standardise
 from equitangents.dynamics import GradientFlow
 from equitangents.groups import FiniteGroup, cyclic, image_action, matrix_action, permutation_action, point_group
@@ -70,6 +71,11 @@ FAULTS = {
     # networks
     "a width of zero": (lambda d: Dense(0), ValueError, "width"),
     "a window of no pixels": (lambda d: Conv(2, (0, 3)), ValueError, "window"),
+    "a window of one size for images": (
+        lambda d: nngp(Serial(Conv(4, 3), GlobalAvgPool()), jnp.ones((1, 8, 8, 1))),
+        ValueError,
+        "window of two sizes",
+    ),
     "a negative sigma": (lambda d: Dense(2, sigma_w=-1.0), ValueError, "sigma_w"),
     "an unknown padding": (lambda d: Conv(2, (3, 3), padding="REFLECT"), (ValueError, TypeError), "padding"),
     "a window larger than the image": (
@@ -92,6 +98,12 @@ FAULTS = {
         lambda d: GradientFlow(NET, jnp.ones((2, 3)), jnp.ones((3, 1)), loss="sum"),
         ValueError,
         "expected",
+    ),
+    # corrections
+    "training without its tensors": (
+        lambda d: gradient_step(expand(NET, jnp.ones((1, 3)), ["V"])[-1], jnp.ones((1, 1)), 0.1),
+        ValueError,
+        "none named Theta, H1.*NEEDED",
     ),
     # groups
     "a group of order zero": (lambda d: cyclic(0), ValueError, "at least 1"),

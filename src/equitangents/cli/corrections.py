@@ -19,7 +19,9 @@ def corrections(
     out: Annotated[Path, typer.Option(help="Folder for the results.")],
     tensors: Annotated[
         list[str] | None,
-        typer.Option(help='Names of tensors to write and draw, as in "V F P"; K Theta G1 H1 V D F A B by default.'),
+        typer.Option(
+            help='Names of tensors to write and draw, as in "V F P" or V,F,P; K Theta G1 H1 V D F A B by default.'
+        ),
     ] = None,
     accuracy: Annotated[float, typer.Option(help="Relative, for the widths that the report names.")] = 0.05,
     limit: Annotated[
@@ -39,7 +41,7 @@ def corrections(
     from ..corrections.expand import ALL
     from ..studies.corrections import write_corrections
 
-    names = [name for words in tensors or () for name in words.split()] or ALL
+    names = [name for words in tensors or () for name in words.replace(",", " ").split()] or ALL
     found = write_corrections(net, inputs, out, tensors=names, accuracy=accuracy, limit=limit, force=force)
     say(f"{found.report}")
     say(f"Report: {out / 'report.html'}; tensors.npz, report.txt and diagrams/ are beside it.")

@@ -72,7 +72,7 @@ def fit(
     ridge: Annotated[
         list[float] | None,
         typer.Option(
-            help="Multiple of the mean of the diagonal; give several to choose from. 0.001 to 0.1 by default."
+            help="Multiple of the mean of the diagonal; repeat the option to try several. 0.001 to 0.1 by default."
         ),
     ] = None,
     kernel: Annotated[str | None, typer.Option(help="ntk or nngp, where the matrix was made for both.")] = None,

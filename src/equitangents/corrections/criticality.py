@@ -46,6 +46,7 @@ def criticality(phi: AbstractActivation) -> Criticality:
       $C_W = 1 / E\phi'^2$.
 
     Raises:
+        TypeError: not a nonlinearity.
         NotImplementedError: for a nonlinearity without a finite network.
 
     References:
@@ -57,6 +58,8 @@ def criticality(phi: AbstractActivation) -> Criticality:
     >>> criticality(Tanh())
     Criticality(universality='K* = 0', sigma_w=1.0, sigma_b=0.0, k_star=0.0, p_perp=1.0)
     """
+    if not isinstance(phi, AbstractActivation):
+        raise TypeError(f"expected a nonlinearity such as Tanh() or Activation(f), got {phi!r}.")
     z = np.linspace(0.3, 3, 10)
     plus, minus = (np.asarray(phi.phi(jnp.asarray(s * z)), float) / z for s in (1, -1))
     size = max(np.abs(plus).max(), np.abs(minus).max())

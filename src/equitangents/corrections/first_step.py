@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .legs import Legs, check_targets, training_indices, with_outputs
+from .legs import Legs, check_trained, training_indices, with_outputs
 from .moments import Moments
 
 
@@ -49,13 +49,13 @@ def gradient_step(found: Moments, y: Array, learning_rate: float) -> TrainedMean
         learning_rate: $\eta$, on top of the rates of the layers.
 
     Raises:
-        ValueError: targets of another shape.
+        ValueError: tensors that are missing; targets of another shape.
 
     References:
         Roberts, Yaida and Hanin (2022), arXiv:2106.10165, chapter infinity, for the expansion in $\eta$.
     """
+    check_trained(found, y)
     samples, outputs = len(found.K), y.shape[-1]
-    check_targets(y, samples)
     legs, a = with_outputs(found, outputs), training_indices(outputs, samples, len(y))
     return _shaped(found, outputs, *_step(legs, a, y.T.reshape(-1), learning_rate))
 

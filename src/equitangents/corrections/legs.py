@@ -60,6 +60,16 @@ def training_indices(outputs: int, samples: int, trained: int) -> Array:
     return (jnp.arange(outputs)[:, None] * samples + jnp.arange(trained)[None]).reshape(-1)
 
 
+def check_trained(found: Moments, y: Array) -> None:
+    """Raise unless `found` has all that training asks for, and y fits it."""
+    if missing := [name for name in NEEDED if name not in found.tensors]:
+        raise ValueError(
+            f"expected the tensors that training needs, got none named {', '.join(missing)}; "
+            "pass corrections.expand(net, x, corrections.NEEDED)[-1]."
+        )
+    check_targets(y, len(found.K))
+
+
 def check_targets(y: Array, samples: int) -> None:
     """Raise unless y has the shape (trained samples, outputs)."""
     if y.ndim != 2 or not 0 < y.shape[0] <= samples or not y.shape[1]:

@@ -20,7 +20,7 @@ from jaxtyping import Array
 from numpy.typing import ArrayLike
 
 from .first_step import TrainedMean, _shaped
-from .legs import Legs, check_targets, training_indices, with_outputs
+from .legs import Legs, check_trained, training_indices, with_outputs
 from .moments import Moments
 
 
@@ -56,14 +56,14 @@ def gradient_flow_mean(found: Moments, y: Array, t: ArrayLike) -> TrainedMean:
 
     Raises:
         ImportError: without diffrax; `pip install 'equitangents[ode]'`.
-        ValueError: targets of another shape; times that are negative or infinite.
+        ValueError: tensors that are missing; targets of another shape; times that are negative or infinite.
 
     References:
         Huang and Yau (2019), arXiv:1909.08156 (the hierarchy, here cut after $dd\hat H$); Roberts, Yaida and Hanin
         (2022), arXiv:2106.10165, chapter infinity.
     """
+    check_trained(found, y)
     samples, outputs = len(found.K), y.shape[-1]
-    check_targets(y, samples)
     times = np.asarray(t, float)
     if times.ndim > 1 or not np.all(np.isfinite(times) & (times >= 0)):
         raise ValueError(f"expected finite times >= 0, shape () or (times,), got {t!r}.")

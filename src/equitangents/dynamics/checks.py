@@ -51,6 +51,8 @@ def check_times(t: Any, *, whole: bool = False) -> None:
     name = "numbers of steps" if whole else "times t"
     if t is None:
         raise TypeError(f"expected {name} from 0 to inf; got None. Pass t=jnp.inf for the end of training.")
+    if isinstance(t, str):
+        raise TypeError(f"expected {name} from 0 to inf; got {t!r}. Pass a number, such as jnp.inf, not a string.")
     if jnp.ndim(t) > 1:
         raise ValueError(f"expected {name} as a scalar or a 1-D array; got shape {jnp.shape(t)}. Ravel it.")
     times = concrete(t)

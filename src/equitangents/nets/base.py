@@ -114,9 +114,11 @@ def check_shape(owner: AbstractLayer, shape: Shape, sites: int | None = None) ->
     """Raise unless `shape` is that of one example with `sites` axes of sites (any number if None) and channels."""
     expected = "(*sites, channels)" if sites is None else f"({', '.join([f'site{i}' for i in range(sites)])}, channels)"
     if len(shape) == 0 or (sites is not None and len(shape) != sites + 1):
+        cure = "give the shape of a single example, without a batch axis"
+        if sites == 1 and len(shape) == 3 and hasattr(owner, "window"):
+            cure += f"; for images of shape (height, width, channels) give a window of two sizes, not {owner.window}"
         raise ValueError(
-            f"{type(owner).__name__} expected one example of shape {expected}, got shape {tuple(shape)}; "
-            "give the shape of a single example, without a batch axis."
+            f"{type(owner).__name__} expected one example of shape {expected}, got shape {tuple(shape)}; {cure}."
         )
     if any(size < 1 for size in shape):
         raise ValueError(f"{type(owner).__name__} expected positive sizes, got shape {tuple(shape)}.")
