@@ -16,6 +16,7 @@ from equitangents.nets import (
     Gelu,
     Identity,
     LeakyRelu,
+    Polynomial,
     Relu,
     Serial,
     Sin,
@@ -94,6 +95,16 @@ def test_deep_networks_at_the_critical_point_zero_reach_universal_limits(phi, sl
     # 4 to 7 % short of its limit at this depth: the part in 1/l drops out between two depths
     ends = [first(r, "H1") / (first(r, "Theta") * r.layer) for r in (half, record)]
     np.testing.assert_allclose(2 * ends[1] - ends[0], 1 / 30, rtol=0.01)
+
+
+@pytest.mark.parametrize("scale", (1e-3, 1e-6))
+def test_a_sine_of_tiny_inputs_has_the_tensors_of_a_linear_network(scale):
+    """Up to a relative K."""
+    names, x = ("V", "D", "F", "A", "B", "Q", "T"), scale * X[:2]
+    sine, linear = (expand(deep(phi, 4, sigma_w=1.0), x, names)[-1] for phi in (Sin(), Identity()))
+    for name in names:
+        largest = jnp.max(jnp.abs(linear.tensors[name]))
+        np.testing.assert_allclose(sine.tensors[name], linear.tensors[name], rtol=0, atol=20 * scale**2 * largest)
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +189,26 @@ def test_it_is_differentiable_and_maps_over_its_numbers():
     shifts = numbers[None] + h * jnp.concatenate([jnp.eye(4), -jnp.eye(4)])
     up, down = jnp.split(jax.jit(jax.vmap(value))(shifts), 2)
     np.testing.assert_allclose(jax.jit(jax.grad(value))(numbers), (up - down) / (2 * h), rtol=1e-6)
+
+
+LEARNABLE = {
+    "closed pairs": (lambda a, b: Erf(a, b), (1.2, 0.7)),
+    "quadrature": (lambda b, c: Erf(1.1, b, c), (0.7, 0.3)),
+    "polynomial": (lambda a, b: Polynomial((0.1, a, b)), (0.9, 0.2)),
+}
+
+
+@pytest.mark.parametrize("make, at", LEARNABLE.values(), ids=LEARNABLE)
+def test_it_is_differentiable_in_the_numbers_of_a_nonlinearity(make, at):
+    def value(numbers):
+        record = expand(deep(make(*numbers), 3, sigma_w=1.1), X[:1], ("V", "H1"), nodes=(60, 20))[-1]
+        return jnp.stack([record.V.ravel()[0], record.H1.ravel()[0]])
+
+    numbers, h = jnp.array(at), 1e-3
+    steps = h * jnp.array([2.0, 1.0, -1.0, -2.0])[:, None, None] * jnp.eye(2)[None]
+    values = jax.jit(jax.vmap(jax.vmap(value)))(numbers[None, None] + steps)
+    numerical = jnp.tensordot(jnp.array([-1.0, 8.0, -8.0, 1.0]) / (12 * h), values, 1)
+    np.testing.assert_allclose(jax.jit(jax.jacrev(value))(numbers).T, numerical, rtol=1e-8)
 
 
 def test_the_estimate_covers_what_more_nodes_change(tanh):

@@ -80,30 +80,44 @@ def grid_means(phi: Function, patterns: tuple[Request, ...], rule: Rule, k: Arra
     """Values of `patterns` for a centred Gaussian vector of covariance k, each pattern with all its samples.
 
     Args:
-        phi: the nonlinearity, elementwise, smooth.
+        phi: the nonlinearity, elementwise, smooth; it may be closed over values that are themselves differentiated.
         patterns: requests over the samples 0, ..., s - 1.
         rule: for each dimension.
         k: (s, s), positive semidefinite.
 
     Returns:
-        (number of patterns,). Derivatives with respect to k are again such means, finite where k is singular.
+        (number of patterns,). Derivatives with respect to k are again such means, finite where k is singular; those
+        with respect to numbers of phi are the derivatives of the sums.
     """
-    return _grid_means(phi, patterns, rule, k)
+    phi, numbers = jax.closure_convert(phi, jnp.zeros((), k.dtype))
+    return _grid_means(phi, patterns, rule, k, numbers)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _grid_means(phi: Function, patterns: tuple[Request, ...], rule: Rule, k: Array) -> Array:
+def _grid_means(
+    phi: Callable[..., Array], patterns: tuple[Request, ...], rule: Rule, k: Array, numbers: list[Array]
+) -> Array:
+    return _values(phi, patterns, rule, k, numbers)
+
+
+def _values(
+    phi: Callable[..., Array], patterns: tuple[Request, ...], rule: Rule, k: Array, numbers: list[Array]
+) -> Array:
+    def elementwise(z: Array) -> Array:  # phi knows only single numbers by now
+        return jax.vmap(lambda one: phi(one, *numbers))(z.reshape(-1)).reshape(z.shape)
+
     layout = _layout(patterns)
-    zeros = _at_zero(phi, layout, k.dtype)
+    zeros = _at_zero(elementwise, layout, k.dtype)
     rows = factor(k)
     if len(rows) < 3:
-        first, second, mixed = _sums(phi, layout, rows, zeros, rule, ())
+        first, second, mixed = _sums(elementwise, layout, rows, zeros, rule, ())
     else:  # one value of the first variable at a time bounds the memory
 
         def step(total: Array, node: tuple[Array, Array]) -> tuple[Array, None]:
-            return total + node[1] * _sums(phi, layout, rows, zeros, rule, (node[0],)), None
+            return total + node[1] * _sums(elementwise, layout, rows, zeros, rule, (node[0],)), None
 
-        first, second, mixed = lax.scan(step, jnp.zeros((3, len(patterns)), k.dtype), rule)[0]
+        start = jnp.zeros((3, len(patterns)), k.dtype)
+        first, second, mixed = lax.scan(jax.checkpoint(step), start, rule)[0]
     at_zero = _product(zero[of] for zero, of in zip(zeros, layout.of_x, strict=True))
     is_mean = jnp.asarray(np.array([not y for _, y in patterns]))
     return jnp.where(is_mean, at_zero + first, mixed - first * second)
@@ -111,15 +125,18 @@ def _grid_means(phi: Function, patterns: tuple[Request, ...], rule: Rule, k: Arr
 
 @_grid_means.defjvp
 def _(phi, patterns, primals, tangents):
-    (rule, k), (_, dk) = primals, tangents
+    (rule, k, numbers), (_, dk, of_numbers) = primals, tangents
     raised, entries, coefficients = tangent(patterns)
     both = patterns + tuple(request for request in raised if request not in set(patterns))
     place = {request: i for i, request in enumerate(both)}
-    values = _grid_means(phi, both, rule, k)
+    values = _grid_means(phi, both, rule, k, numbers)
     which = np.array([place[request] for request in raised], int)
     dk = (dk + dk.T) / 2
     terms = jnp.asarray(coefficients, k.dtype) * dk[entries[:, 1], entries[:, 2]] * values[which[entries[:, 3]]]
-    return values[: len(patterns)], jax.ops.segment_sum(terms, entries[:, 0], len(patterns))
+    change = jax.ops.segment_sum(terms, entries[:, 0], len(patterns))
+    if numbers:
+        change += jax.jvp(lambda n: _values(phi, patterns, rule, k, n), (numbers,), (of_numbers,))[1]
+    return values[: len(patterns)], change
 
 
 def _product(factors: Iterable[Array]) -> Array:
