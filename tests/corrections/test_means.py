@@ -1,5 +1,7 @@
 """Gaussian means: closed forms against quadrature, derivatives, singular covariances, honest estimates."""
 
+import decimal
+import functools
 import itertools
 import math
 
@@ -145,6 +147,56 @@ def test_covariances_keep_their_digits_for_tiny_k():
     k = 1e-9
     found = expectations(Tanh(), pattern, jnp.array([[k]]), rules(Nodes(100, 40, 2.0, 2.0)))[0]
     np.testing.assert_allclose(found, 8 * k**2, rtol=1e-6)
+
+
+def test_they_are_differentiable_in_numbers_of_the_nonlinearity():
+    blobs = (((0, 0), (1, 0)), ((0, 1), (1, 0), (2, 1)), ((0, 0), (1, 1), (1, 1), (2, 2)))
+
+    def means(numbers):
+        return gaussian_means(Erf(1.1, *numbers), blobs, K[:3, :3], Nodes(60, 20, 2.0, 2.0))
+
+    numbers, h = jnp.array([0.7, 0.3]), 1e-4
+    both = jax.jit(jax.vmap(means))(numbers[None] + h * jnp.concatenate([jnp.eye(2), -jnp.eye(2)]))
+    up, down = jnp.split(both, 2)
+    np.testing.assert_allclose(jax.jit(jax.jacrev(means))(numbers).T, (up - down) / (2 * h), atol=1e-8)
+
+
+Precise = decimal.Decimal
+WAVES = {  # as a cos(b z + c): a, b, cos c, sin c
+    "sin": (Sin(1.25, 0.75), "1.25", "0.75", "0", "-1"),
+    "cos": (Cos(1.0, 0.5), "1", "0.5", "1", "0"),
+    "sin and cos": (Cos(1.0, 1.0, math.atan2(0.28, 0.96)), "1", "1", "0.96", "0.28"),
+    "Rbf": (Rbf(0.5), Precise(2).sqrt(), "1", Precise("0.5").sqrt(), -Precise("0.5").sqrt()),
+}
+
+
+def precise_mean(numbers, blob, k):
+    """A mean of waves, from all signs, with 60 digits."""
+    a, b, cosine, sine = map(Precise, numbers)
+    total = Precise(0)
+    for signs in itertools.product((1, -1), repeat=len(blob)):
+        x, y = Precise(1), Precise(0)  # the cosine and sine of all phases
+        for sign, (_, order) in zip(signs, blob, strict=True):
+            x, y = x * cosine - sign * y * sine, y * cosine + sign * x * sine
+            for _ in range(order):
+                x, y = -sign * y, sign * x
+        ends = [(sign, sample) for sign, (sample, _) in zip(signs, blob, strict=True)]
+        variance = sum(s * t * Precise(float(k[i, j])) for s, i in ends for t, j in ends)
+        total += x * (-(b**2) * variance / 2).exp()
+    return total * a ** len(blob) * b ** sum(order for _, order in blob) / 2 ** len(blob)
+
+
+@pytest.mark.parametrize("size", (2, 4))
+@pytest.mark.parametrize("layer, numbers", [(layer, rest) for layer, *rest in WAVES.values()], ids=WAVES)
+def test_waves_keep_all_digits_at_any_k(layer, numbers, size):
+    patterns = PATTERNS[size - 1]
+    means = jax.jit(lambda k: expectations(layer, patterns, k, rules(Nodes())))
+    for scale in (1e-12, 1e-6, 1e-2, 0.15, 0.3, 3.0):
+        k = scale * K[:size, :size]
+        with decimal.localcontext(prec=60):
+            mean = functools.partial(precise_mean, numbers, k=np.asarray(k))
+            expected = [float(mean(x + y) - mean(x) * mean(y)) if y else float(mean(x)) for x, y in patterns]
+        np.testing.assert_allclose(means(k), expected, rtol=3e-14, atol=1e-50 if scale < 0.2 else 1e-16)
 
 
 def test_kinks_are_refused_where_means_do_not_exist():
