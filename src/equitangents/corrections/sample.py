@@ -106,21 +106,26 @@ def sample_tensors(
     known = AVERAGED if method == "averaged" else AUTODIFF
     if not names or set(names) - set(known):
         raise ValueError(f"expected names of tensors among {', '.join(known)} for {method!r}, got {names}.")
+    n = layers.fan_in[-1]
+    check_hidden(layers, least=2 if method == "averaged" and set(names) - {"F", "B"} else 1)
+    if method == "averaged":
+        limits = layer_limits(layers, x)
+        return as_batches(lambda k: averaged(layers, x, limits, k, names, batch), draws, batch, key, first, n)
+    wide = two_outputs(layers)
+    return as_batches(lambda k: _autodiff(wide, n, x, k, names, batch), draws, batch, key, first, n)
+
+
+def check_hidden(layers: Chain, least: int = 2) -> None:
+    """Raise unless there are hidden layers, of that width at least."""
     if not layers.activations:
         raise ValueError(
             "expected a network with a nonlinearity, got a single Dense: it has no corrections in 1/width."
         )
-    n = layers.fan_in[-1]
-    if method == "averaged" and set(names) - {"F", "B"} and min(layers.fan_in[1:]) < 2:
+    if min(layers.fan_in[1:]) < least:
         raise ValueError(
             "expected hidden layers of width 2 at least, as neurons of one layer are compared, got one of width 1; "
-            'take method="autodiff", which has all but G1 and H1.'
+            'take a wider one, or sample_tensors with method="autodiff", which has all but G1 and H1.'
         )
-    if method == "averaged":
-        limits = layer_limits(layers, x)
-        return as_batches(lambda k: _averaged(layers, x, limits, k, names, batch), draws, batch, key, first, n)
-    wide = two_outputs(layers)
-    return as_batches(lambda k: _autodiff(wide, n, x, k, names, batch), draws, batch, key, first, n)
 
 
 def as_batches(
@@ -143,7 +148,8 @@ def layer_limits(net: Chain, x: Array) -> list[tuple[Array, Array]]:
     return [(k, theta) for k, theta in (nngp_and_ntk(stack, x) for stack in stacks)]
 
 
-def _averaged(net: Chain, x: Array, limits, key: PRNGKeyArray, names: tuple[str, ...], batch: int) -> dict[str, Array]:
+def averaged(net: Chain, x: Array, limits, key: PRNGKeyArray, names: tuple[str, ...], batch: int) -> dict[str, Array]:
+    """Those of `AVERAGED` from one batch; `limits` as `layer_limits` returns them."""
     found = _drawn(net, x, limits, jr.split(key, batch), only_means=set(names) <= {"G1", "H1"})
     n, last = net.fan_in[-1], found[-1]
     if set(names) - {"F", "B"}:
