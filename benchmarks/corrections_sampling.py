@@ -49,7 +49,7 @@ class Case(NamedTuple):
 
 
 def _averaged(phi: AbstractActivation, depth: int, c_w: float = 1.5, c_b: float = 0.1) -> Case:
-    draws = (20_000, 24_000, 6_000, 3_000) if depth == 3 else (20_000, 24_000, 4_000, 2_000)
+    draws = (160_000, 160_000, 40_000, 16_000)
     return Case(phi, depth, (*FOURTH, *MEANS), (16, 32, 64, 96), draws, 2, c_w=c_w, c_b=c_b)
 
 
