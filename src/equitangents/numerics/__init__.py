@@ -10,6 +10,7 @@ from .gaussian import trapezoidal as trapezoidal
 from .hermite import Expansion as Expansion
 from .hermite import expansion as expansion
 from .hermite import hermite_coefficients as hermite_coefficients
+from .hermite import hermite_rule as hermite_rule
 from .hermite import parity_of as parity_of
 from .hermite import series_dual as series_dual
 from .hermite import series_tails as series_tails
@@ -23,4 +24,11 @@ from .safe import relu_defect as relu_defect
 from .safe import safe_divide as safe_divide
 from .safe import safe_sqrt as safe_sqrt
 from .safe import sine_minus_angle_cosine as sine_minus_angle_cosine
+from .strided import DOUBLE as DOUBLE
+from .strided import SINGLE as SINGLE
+from .strided import StridedRule as StridedRule
+from .strided import strided_dual as strided_dual
+from .strided import strided_nodes as strided_nodes
+from .strided import strided_orders as strided_orders
+from .strided import strided_projections as strided_projections
 from .threads import on_one_thread as on_one_thread

@@ -29,7 +29,7 @@ UNROLLED = 8
 
 
 @functools.cache
-def hermite_rule(terms: int, single: bool) -> tuple[np.ndarray, np.ndarray]:
+def hermite_rule(terms: int, single: bool, nodes: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     r"""Nodes z (nodes,) and weights (terms, nodes): $E[f(z) h_n(z)] \approx \sum_i w_{ni} f(z_i)$, n < terms.
 
     The trapezoidal rule on a range where $e^{-z^2/4}$, by which the weighted $h_n$ decay, falls to the last digit.
@@ -38,8 +38,8 @@ def hermite_rule(terms: int, single: bool) -> tuple[np.ndarray, np.ndarray]:
     >>> [round(c, 12) + 0.0 for c in (w @ z**2).tolist()]  # z^2 = 1 + sqrt(2) h_2
     [1.0, 0.0, 1.414213562373]
     """
-    limit, nodes = (8.6, 96) if single else (12.0, 224)
-    z = np.linspace(-limit, limit, nodes)
+    limit, usual = (8.6, 96) if single else (12.0, 224)
+    z = np.linspace(-limit, limit, nodes or usual)
     h = [np.ones_like(z), z]
     for n in range(2, terms):
         h.append((z * h[-1] - math.sqrt(n - 1) * h[-2]) / math.sqrt(n))
@@ -47,12 +47,13 @@ def hermite_rule(terms: int, single: bool) -> tuple[np.ndarray, np.ndarray]:
     return z, np.stack(h[:terms]) * weights
 
 
-def hermite_coefficients(f: Function, k: Array, terms: int) -> Array:
-    r"""$E[f(\sqrt k z) h_n(z)]$ for n < terms: an array (terms, *shape of k); $z \sim N(0, 1)$.
+def hermite_coefficients(f: Function, k: Array, orders: Sequence[int]) -> Array:
+    r"""$E[f(\sqrt k z) h_n(z)]$ for each n of `orders`, the first of which is 0: (orders, *shape of k); $z \sim N(0, 1)$.
 
     Derivatives at k = 0 are those of n = 0, $f''(0)/2$, and 0 for the others, which have none there.
     """
-    z, w = (jnp.asarray(a, k.dtype) for a in hermite_rule(terms, k.dtype != jnp.float64))
+    z, w = hermite_rule(max(orders) + 1, k.dtype != jnp.float64)
+    z, w = jnp.asarray(z, k.dtype), jnp.asarray(w[np.asarray(orders)], k.dtype)
     values = f(safe_sqrt(k)[None] * z.reshape(-1, *(1,) * k.ndim))
     found = jnp.tensordot(w, values, 1, precision=lax.Precision.HIGHEST)
 
@@ -81,13 +82,17 @@ class Expansion(NamedTuple):
     scale: Array
 
 
-def expansion(mean: Array, slopes: Array, k: Array) -> Expansion:
-    """From E[phi] and the coefficients of phi', both at variance k; finite, with its derivatives, at k = 0 too."""
+def expansion(mean: Array, slopes: Array, k: Array, orders: np.ndarray | None = None) -> Expansion:
+    """From E[phi] and the coefficients of phi', both at variance k; finite, with its derivatives, at k = 0 too.
+
+    `orders` are those of phi that belong to `slopes`, all from 1 on by default.
+    """
     positive = k > 1e-30
     r = safe_sqrt(jnp.where(positive, k, 1))
-    orders = jnp.arange(1, slopes.shape[0] + 1, dtype=k.dtype).reshape(-1, *(1,) * k.ndim)
+    found = np.arange(1, slopes.shape[0] + 1) if orders is None else orders
+    roots = jnp.asarray(np.sqrt(found), k.dtype).reshape(-1, *(1,) * k.ndim)
     kept = jnp.where(positive | (mean == 0), 1, 0).astype(k.dtype)  # at k = 0 phi is its mean, or its slope
-    vector = jnp.concatenate([(mean / r)[None], kept[None] * slopes / jnp.sqrt(orders)])
+    vector = jnp.concatenate([(mean / r)[None], kept[None] * slopes / roots])
     norm = safe_sqrt(jnp.sum(vector**2, 0))
     inverse = jnp.where(norm > 0, 1 / jnp.where(norm > 0, norm, 1), 0)
     return Expansion(jnp.where(positive, r * norm, jnp.abs(mean)), vector * inverse[None], slopes, kept * inverse)
