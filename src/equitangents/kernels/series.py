@@ -31,12 +31,13 @@ from ..numerics import (
     parity_of,
     series_dual,
     series_tails,
-    strided_dual,
     strided_nodes,
     strided_orders,
     strided_projections,
+    strided_sums,
 )
 from ..numerics.hermite import Parity
+from .nearby import defect_of_variances, log_variance
 
 SMALLEST, LARGEST = 1 / 16, 1e6
 """Variances of the table. Below, orders under DIRECT are enough; beyond, phi is taken as a power of its argument."""
@@ -122,7 +123,12 @@ def series_of(layer: AbstractActivation, plan: TablePlan | PlainPlan, k11: Array
         one, two = (_plain(layer, k, plan.terms) for k in (k11, k22))
         return series_dual(one, two, d, plan.parity)
     one, two = (_tabled(layer, k, plan) for k in (k11, k22))
-    return strided_dual(one, two, d, plan.rule, plan.even, plan.odd)
+    e_prime, aligned, fall = strided_sums(one.slopes, two.slopes, d, plan.rule, plan.even, plan.odd)
+    inverse = one.scale * two.scale
+    start, near = defect_of_variances(one.metric, two.metric, one.log, two.log)
+    start = jnp.where(near, start, 1 - one.mean * two.mean - inverse * aligned)
+    d_out = jnp.clip(start + inverse * fall, 0, 2)
+    return one.size * two.size * (1 - d_out), e_prime, d_out
 
 
 def _slope(layer: AbstractActivation) -> Callable[[Array], Array]:
@@ -134,7 +140,37 @@ def _plain(layer: AbstractActivation, k: Array, terms: int) -> Expansion:
     return materialise(expansion(mean, hermite_coefficients(_slope(layer), k, range(terms)), k))
 
 
-def _tabled(layer: AbstractActivation, k: Array, plan: TablePlan) -> Expansion:
+class Tabled(NamedTuple):
+    r"""What belongs to one input, of the shape of its variance.
+
+    Attributes:
+        size: $\sqrt{E \phi^2}$.
+        mean: E[phi] / size.
+        slopes: the terms of phi', first axis.
+        scale: $\sqrt k$ / size.
+        metric, log: `nearby.variance_metric` and `nearby.log_variance`.
+    """
+
+    size: Array
+    mean: Array
+    slopes: Array
+    scale: Array
+    metric: Array
+    log: Array
+
+
+def _tabled(layer: AbstractActivation, k: Array, plan: TablePlan) -> Tabled:
+    def unit(k: Array) -> tuple[Array, Expansion]:
+        found = _interpolated(layer, k, plan)
+        return found.unit, found
+
+    _, moved, found = jax.jvp(unit, (k,), (k,), has_aux=True)
+    metric = jnp.sum(moved**2, axis=0)
+    return materialise(Tabled(found.size, found.unit[0], found.slopes, found.scale, metric, log_variance(k)))
+
+
+def _interpolated(layer: AbstractActivation, k: Array, plan: TablePlan) -> Expansion:
+    """Terms as `strided_orders` has them."""
     orders, roots = _orders(plan)
     inside = jnp.clip(k, SMALLEST, LARGEST)
     points = _chebyshev(jnp.log(inside), plan.table.shape[1])
@@ -152,7 +188,7 @@ def _tabled(layer: AbstractActivation, k: Array, plan: TablePlan) -> Expansion:
     below = jnp.zeros_like(slopes).at[np.asarray(kept)].set(scaled)
     few = k < SMALLEST
     mean = jnp.where(few, hermite_coefficients(lambda z: layer.phi(z), small, range(1))[0], mean)
-    return materialise(expansion(mean, jnp.where(few[None], below, slopes), k, orders + 1))
+    return expansion(mean, jnp.where(few[None], below, slopes), k, orders + 1)
 
 
 def _orders(plan: TablePlan) -> tuple[np.ndarray, np.ndarray]:

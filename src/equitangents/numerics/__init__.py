@@ -27,8 +27,8 @@ from .safe import sine_minus_angle_cosine as sine_minus_angle_cosine
 from .strided import DOUBLE as DOUBLE
 from .strided import SINGLE as SINGLE
 from .strided import StridedRule as StridedRule
-from .strided import strided_dual as strided_dual
 from .strided import strided_nodes as strided_nodes
 from .strided import strided_orders as strided_orders
 from .strided import strided_projections as strided_projections
+from .strided import strided_sums as strided_sums
 from .threads import on_one_thread as on_one_thread

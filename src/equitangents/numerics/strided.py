@@ -14,8 +14,6 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from .hermite import Expansion
-
 
 class StridedRule(NamedTuple):
     """Nodes m = per_block (2^b - 1) + j 2^b of a sum over m >= 0, b < blocks and j < per_block.
@@ -96,14 +94,18 @@ def strided_projections(rule: StridedRule) -> tuple[np.ndarray, np.ndarray, np.n
     return z, measure * root_density, found[2], found[1]
 
 
-def strided_dual(
-    one: Expansion, two: Expansion, d: Array, rule: StridedRule, even: bool, odd: bool
+def strided_sums(
+    s1: Array, s2: Array, d: Array, rule: StridedRule, even: bool, odd: bool
 ) -> tuple[Array, Array, Array]:
-    r"""$E[\phi(u)\phi(v)]$, $E[\phi'(u)\phi'(v)]$ and the angle defect after, as `hermite.series_dual`.
+    r"""Of $p_n = s_n s_n'$, over orders of $\phi'$: the sums of $p_n \rho^n$, $p_n / (n+1)$ and $p_n (1 - \rho^{n+1}) / (n+1)$.
+
+    The first is $E[\phi'(u)\phi'(v)]$; times $\sqrt{k_{11} k_{22}}$ the second is the covariance of phi at d = 0, and the
+    third what d takes from it, without cancellation.
 
     Args:
-        one, two: of u and of v; their terms are those of `strided_orders`, each times the root of its weight.
-        d: angle defect before, in [0, 2].
+        s1, s2: of u and of v, those of `strided_orders` times the roots of their weights, first axis; they broadcast
+            against d behind it.
+        d: angle defect, in [0, 2].
         rule: of the nodes m.
         even, odd: whether phi has even and odd parts, besides a constant and a linear one.
     """
@@ -112,47 +114,40 @@ def strided_dual(
     gaps = [gap]  # 1 - rho^(2 h) of the steps h = 1, 2, 4, ...
     for _ in range(rule.blocks - 1):
         gaps.append(gaps[-1] * (2 - gaps[-1]))
-    slopes = one.slopes[0] * two.slopes[0] + jnp.zeros_like(d)
-    defect = slopes * d
-    apart = (one.unit[0] - two.unit[0]) ** 2 + (one.unit[1] - two.unit[1]) ** 2
-    parts = [2] * even + [3] * odd
-    for i, order in enumerate(parts):  # of phi, at m = 0
+    slopes = aligned = s1[0] * s2[0] + jnp.zeros_like(d)
+    fall = slopes * d
+    for i, order in enumerate([2] * even + [3] * odd):  # of phi, at m = 0
         at = slice(1 + i * nodes.size, 1 + (i + 1) * nodes.size)
-        terms = (one.slopes[at], two.slopes[at], one.unit[1:][at], two.unit[1:][at])
-        total, lost, sums, away = _summed(1 / (2 * nodes + order), terms, jnp.stack(gaps))
-        apart = apart + away
+        total, lost, sums = _summed(1 / (2 * nodes + order), s1[at], s2[at], jnp.stack(gaps))
         lost = gap * lost  # the sum of 1 - rho^(2 m + 2)
         power, lost = (rho, lost) if order == 2 else (rho * rho, d * total + rho * lost)
-        slopes, defect = slopes + power * sums, defect + lost
-    d_out = jnp.clip(apart / 2 + one.scale * two.scale * defect, 0, 2)
-    return one.size * two.size * (1 - d_out), slopes, d_out
+        slopes, aligned, fall = slopes + power * sums, aligned + total, fall + lost
+    return slopes, aligned, fall
 
 
-def _summed(inverses: np.ndarray, terms: tuple[Array, ...], gaps: Array) -> tuple[Array, Array, Array, Array]:
-    r"""$\sum a$, $\sum a (1 - \rho^{2m+2}) / (1 - \rho^2)$, $\sum p \rho^{2m}$ with $a = p / n$, and $\sum (u - u')^2$.
+def _summed(inverses: np.ndarray, s1: Array, s2: Array, gaps: Array) -> tuple[Array, Array, Array]:
+    r"""$\sum a$, $\sum a (1 - \rho^{2m+2}) / (1 - \rho^2)$ and $\sum p \rho^{2m}$, with $p = s s'$ and $a = p / n$.
 
-    Horner's rule from the last node down; p is the product of slopes. In each block powers are those of its step h, and
-    `tails` is in units of $1 - \rho^{2h}$, which is $1 + \rho^h$ times smaller in the block before.
+    Horner's rule from the last node down. In each block powers are those of its step h, and `tails` is in units of
+    $1 - \rho^{2h}$, $1 + \rho^h$ times those of the block before.
     """
     blocks = gaps.shape[0]
 
     def block(carry, x):
-        total, tails, sums, apart = carry
-        gap, inverse, s1, s2, u1, u2 = x
+        total, tails, sums = carry
+        gap, inverse, one, two = x
         base = 1 - gap
         tails = tails * (1 + base)
         for j in reversed(range(inverse.shape[0])):
-            product = s1[j] * s2[j]
+            product = one[j] * two[j]
             tails, sums = tails * base + total, sums * base + product
             total = total + inverse[j] * product
-            apart = apart + (u1[j] - u2[j]) ** 2
-        return (total, tails, sums, apart), None
+        return (total, tails, sums), None
 
     zero = jnp.zeros_like(gaps[0])
-    arrays = (jnp.asarray(inverses, gaps.dtype), *terms)
-    xs = tuple(a.reshape(blocks, -1, *a.shape[1:]) for a in arrays)
-    (total, tails, sums, apart), _ = lax.scan(block, (zero,) * 4, (gaps, *xs), reverse=True)
-    return total, total + (1 - gaps[0]) * tails, sums, apart
+    xs = tuple(a.reshape(blocks, -1, *a.shape[1:]) for a in (jnp.asarray(inverses, gaps.dtype), s1, s2))
+    (total, tails, sums), _ = lax.scan(block, (zero,) * 3, (gaps, *xs), reverse=True)
+    return total, total + (1 - gaps[0]) * tails, sums
 
 
 def strided_orders(rule: StridedRule, even: bool, odd: bool) -> np.ndarray:
