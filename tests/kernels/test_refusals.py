@@ -58,11 +58,15 @@ def test_convolutional_kernels_of_inputs_of_different_size_keep_their_digits(sca
     np.testing.assert_allclose(np.asarray(ntk(net, x, small)), exact, rtol=1e-6)
 
 
-def test_a_quadrature_that_meets_too_large_a_variance_warns():
+def test_a_series_that_meets_too_large_a_variance_warns():
     net, x = Serial(Dense(1), Tanh(), Dense(1)), jr.normal(jr.key(0), (2, 4))
-    ntk(net, x)
-    with pytest.warns(UserWarning, match="estimated error of .* at variance 256"):
-        ntk(net, 10 * x / jnp.sqrt(jnp.mean(x**2)))
+    x = x / jnp.sqrt(jnp.mean(x**2, axis=-1, keepdims=True))
+    ntk(net, 10 * x)
+    with pytest.warns(UserWarning, match="estimated error of .* at variance 16384"):
+        ntk(net, 100 * x)
+    deeper = Serial(Dense(1), Tanh(), Dense(1, sigma_w=200.0), Tanh(), Dense(1))
+    with pytest.warns(UserWarning, match="estimated error of .* at variance 16384"):
+        ntk(deeper, x)
 
 
 def test_parameterisations_leave_absent_and_frozen_parameters_alone_and_do_not_stack():

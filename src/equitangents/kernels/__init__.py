@@ -20,6 +20,7 @@ from . import shared as shared
 from . import sites as sites
 from . import transposed as transposed
 from .activations import dual as dual
+from .activations import estimated_error as estimated_error
 from .activations import second_moment as second_moment
 from .driver import kernel as kernel
 from .driver import nngp as nngp

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import warnings
 from typing import Any
 
 import equinox as eqx
@@ -12,11 +11,11 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array
 
-from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, Serial, output_shape
+from ..nets import AbstractLayer, Serial, output_shape
 from ..nets.base import is_known
 from ..nets.dropout import one_evaluation
 from ..numerics import safe_sqrt
-from .activations import estimated_error, has_closed_form
+from .doubtful import warn_of_errors
 from .inputs import Batch, batch, check_inputs, input_covariances, vocabulary
 from .kernel import Kernel, Needs
 from .propagate import needs, propagate
@@ -225,10 +224,10 @@ def _check(net: object, x1: object, x2: object) -> None:
     if isinstance(x1, Kernel):
         if x2 is not None:
             raise ValueError("expected no x2 beside a Kernel, which holds both batches already; leave x2 out.")
-        _check_quadrature(net, x1)
+        warn_of_errors(net, x1)
         return
     check_inputs(x1, "x1", vocabulary(net))
-    _check_quadrature(net, x1)
+    warn_of_errors(net, x1)
     output_shape(net, x1.shape[1:])  # type: ignore[attr-defined]
     if x2 is None:
         return
@@ -239,42 +238,3 @@ def _check(net: object, x1: object, x2: object) -> None:
         )
     if x1.dtype != x2.dtype:  # type: ignore[attr-defined]
         raise TypeError(f"expected x1 and x2 of one dtype, got {x1.dtype} and {x2.dtype}; convert one.")  # type: ignore
-
-
-def _check_quadrature(net: AbstractLayer, x1: object) -> None:
-    """Warn where the expectations of a nonlinearity are not good enough, at the variance that it will meet first."""
-    layers = net.layers if isinstance(net, Serial) else (net,)
-    found = jax.tree.leaves(net, is_leaf=lambda inside: isinstance(inside, AbstractActivation))
-    doubtful = [layer for layer in found if isinstance(layer, AbstractActivation) and not has_closed_form(layer)]
-    variance = _first_variance(layers, x1) if doubtful else 1.0
-    for layer in doubtful:
-        at = variance if any(layer is inside for inside in layers) else 1.0
-        try:
-            error = estimated_error(layer, at, jax.config.jax_enable_x64)  # type: ignore[attr-defined]
-        except (TypeError, jax.errors.ConcretizationTypeError):
-            continue  # it holds numbers that are traced
-        if error > (1e-6 if jax.config.jax_enable_x64 else 1e-5):  # type: ignore[attr-defined]
-            warnings.warn(
-                f"{layer!r}: its kernel has an estimated error of {error:.1e} at variance {at:g}, "
-                "expected at most 1e-6, and what follows may be worse; scale the inputs down, use float64, name the "
-                "points where its derivative jumps, if it does, with kinks=(...), or register a closed form with "
-                "@dual.register.",
-                stacklevel=5,
-            )
-        variance = min(variance, 16.0)
-
-
-def _first_variance(layers: tuple[AbstractLayer, ...], x1: object) -> float:
-    """The largest variance before the first nonlinearity, to the next power of two; 1 where it cannot be looked at."""
-    first = next((layer for layer in layers if isinstance(layer, AbstractWeighted)), None)
-    if (
-        first is None
-        or not (is_known(first.sigma_w) and is_known(first.sigma_b))
-        or isinstance(x1, Kernel | Tracer)
-        or jnp.issubdtype(x1.dtype, jnp.integer)  # type: ignore[attr-defined]
-    ):
-        return 1.0
-    x = np.asarray(x1, np.float64)
-    size = float(np.max(np.mean(x * x, axis=-1)))
-    variance = float(first.sigma_w) ** 2 * size + float(first.sigma_b) ** 2
-    return 2.0 ** math.ceil(math.log2(variance)) if variance > 1 else 1.0

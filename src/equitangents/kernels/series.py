@@ -2,8 +2,8 @@ r"""Hermite series of nonlinearities without a closed form: coefficients from a 
 
 The coefficients of phi' are functions of the variance alone. They are found once for each nonlinearity, on a fine grid
 at Chebyshev points of log k, and interpolated; small variances, where they fall to 0, take a coarse grid instead. What
-the orders kept lack of $E[\phi'^2]$ is given to the last of them: at d = 0 both expectations are then right however
-large the variance. For phi that varies too fast for a table, or holds traced numbers, plain series are summed.
+the orders kept lack of $E[\phi'^2]$ is given to the last of them: at d = 0 it is then right however large the variance.
+For phi that varies too fast for a table, or holds traced numbers, plain series are summed.
 """
 
 import contextlib
@@ -136,8 +136,7 @@ def _slope(layer: AbstractActivation) -> Callable[[Array], Array]:
 
 
 def _plain(layer: AbstractActivation, k: Array, terms: int) -> Expansion:
-    mean = hermite_coefficients(lambda z: layer.phi(z), k, range(1))[0]
-    return materialise(expansion(mean, hermite_coefficients(_slope(layer), k, range(terms)), k))
+    return materialise(expansion(_mean(layer, k), hermite_coefficients(_slope(layer), k, range(terms)), k))
 
 
 class Tabled(NamedTuple):
@@ -172,23 +171,24 @@ def _tabled(layer: AbstractActivation, k: Array, plan: TablePlan) -> Tabled:
 def _interpolated(layer: AbstractActivation, k: Array, plan: TablePlan) -> Expansion:
     """Terms as `strided_orders` has them."""
     orders, roots = _orders(plan)
-    inside = jnp.clip(k, SMALLEST, LARGEST)
-    points = _chebyshev(jnp.log(inside), plan.table.shape[1])
-    table, sizes = (jnp.asarray(a, k.dtype) for a in (plan.table, plan.sizes))
-    found, logs = (jnp.tensordot(a, points, 1, precision=lax.Precision.HIGHEST) for a in (table, sizes))
-    beyond = jnp.log(jnp.maximum(k / inside, 1))  # where phi is a power
-    powers = [power * jnp.log1p(inside) for power in plan.powers]
-    mean = found[0] * jnp.exp((logs[0] + powers[0] + plan.powers[0] * beyond) / 2)
-    slopes = found[1:] * jnp.exp((logs[1] + powers[1] + (plan.powers[0] - 1) * beyond) / 2)[None]
+    few, many = k < SMALLEST, k > LARGEST
+    inside = jnp.where(few, SMALLEST, jnp.where(many, LARGEST, k))  # clip would halve derivatives at its ends
+    small = jnp.where(few, k, SMALLEST)
+    rows = jnp.asarray(np.concatenate([plan.sizes, plan.table]), k.dtype)
+    found = jnp.tensordot(rows, _chebyshev(jnp.log(inside), rows.shape[1]), 1, precision=lax.Precision.HIGHEST)
+    beyond, growth = jnp.log(jnp.where(many, k / LARGEST, 1)), jnp.log1p(inside)  # beyond, phi is a power
+    square = found[0] + plan.powers[0] * (growth + beyond)
+    slope_square = found[1] + plan.powers[1] * growth + (plan.powers[0] - 1) * beyond
 
-    small = jnp.minimum(k, SMALLEST)
-    kept = [i for i, n in enumerate(orders.tolist()) if n < DIRECT]
-    direct = hermite_coefficients(_slope(layer), small, orders[kept].tolist())
-    scaled = direct * jnp.asarray(roots[kept], k.dtype).reshape(-1, *(1,) * k.ndim)
-    below = jnp.zeros_like(slopes).at[np.asarray(kept)].set(scaled)
-    few = k < SMALLEST
-    mean = jnp.where(few, hermite_coefficients(lambda z: layer.phi(z), small, range(1))[0], mean)
-    return expansion(mean, jnp.where(few[None], below, slopes), k, orders + 1)
+    factors = np.where(orders < DIRECT, roots, 0)
+    direct = hermite_coefficients(_slope(layer), small, np.minimum(orders, DIRECT - 1).tolist(), factors)
+    mean = jnp.where(few, _mean(layer, small), found[2] * jnp.exp(square / 2))
+    slopes = jnp.where(few[None], direct, found[3:] * jnp.exp(slope_square / 2)[None])
+    return expansion(mean, slopes, k, orders + 1)
+
+
+def _mean(layer: AbstractActivation, k: Array) -> Array:
+    return hermite_coefficients(lambda z: layer.phi(z), k, [0])[0]
 
 
 def _orders(plan: TablePlan) -> tuple[np.ndarray, np.ndarray]:
@@ -288,6 +288,7 @@ def _table_plan(layer: AbstractActivation, double: bool) -> TablePlan | None:
         return None
     growth = np.log1p(k)
     powers = (logs[:, 0] - logs[:, 1]) / (growth[0] - growth[1])
+    powers = np.where(np.abs(powers - np.round(powers)) < 0.01, np.round(powers), powers)  # that of the limit
     fit = np.polynomial.chebyshev.chebvander(t, points - 1) * np.where(np.arange(points) > 0, 2, 1) / points
     plan = TablePlan(rule, even, odd, rows @ fit, (logs - np.outer(powers, growth)) @ fit, tuple(powers.tolist()))
     return plan if max(_table_error(layer, plan, k) for k in (0.1, 1.0, 3.0, REFERENCE_VARIANCE)) < WORST else None

@@ -47,13 +47,15 @@ def hermite_rule(terms: int, single: bool, nodes: int | None = None) -> tuple[np
     return z, np.stack(h[:terms]) * weights
 
 
-def hermite_coefficients(f: Function, k: Array, orders: Sequence[int]) -> Array:
+def hermite_coefficients(f: Function, k: Array, orders: Sequence[int], factors: np.ndarray | None = None) -> Array:
     r"""$E[f(\sqrt k z) h_n(z)]$ for each n of `orders`, the first of which is 0: (orders, *shape of k); $z \sim N(0, 1)$.
 
-    Derivatives at k = 0 are those of n = 0, $f''(0)/2$, and 0 for the others, which have none there.
+    Each is times its factor, where `factors` are given. Derivatives at k = 0 are those of n = 0, $f''(0)/2$, and 0 for
+    the others, which have none there.
     """
     z, w = hermite_rule(max(orders) + 1, k.dtype != jnp.float64)
-    z, w = jnp.asarray(z, k.dtype), jnp.asarray(w[np.asarray(orders)], k.dtype)
+    w = w[np.asarray(orders)] * (1 if factors is None else factors[:, None])
+    z, w = jnp.asarray(z, k.dtype), jnp.asarray(w, k.dtype)
     values = f(safe_sqrt(k)[None] * z.reshape(-1, *(1,) * k.ndim))
     found = jnp.tensordot(w, values, 1, precision=lax.Precision.HIGHEST)
 
@@ -87,7 +89,7 @@ def expansion(mean: Array, slopes: Array, k: Array, orders: np.ndarray | None = 
 
     `orders` are those of phi that belong to `slopes`, all from 1 on by default.
     """
-    positive = k > 1e-30
+    positive = k > max(1e-30, float(jnp.finfo(k.dtype).tiny) ** 0.5)  # second derivatives overflow below
     r = safe_sqrt(jnp.where(positive, k, 1))
     found = np.arange(1, slopes.shape[0] + 1) if orders is None else orders
     roots = jnp.asarray(np.sqrt(found), k.dtype).reshape(-1, *(1,) * k.ndim)
