@@ -47,7 +47,7 @@ EXACT = {
 VARIANCES = [0.1, 1.0, 16.0, 128.0, 1000.0]
 DEFECTS = np.array([2.0, 1.9, 1.0, 0.5, 0.1, 0.01, 1e-3, 1e-6, 0.0])
 STATED = {jnp.float32: 2e-6, jnp.float64: 4e-9}
-"""Of all functions above up to a variance of 1000, relative to the roots of both values at d = 0; see docs/kernels.md."""
+"""Of all functions above up to a variance of 1000, relative to the root of the values at d = 0; see docs/kernels.md."""
 
 
 def grid(step):
@@ -182,7 +182,8 @@ def accuracy_table():
     for layer in EXACT:
         for dtype in STATED:
             cells = [
-                f"{max(errors(layer, k, dtype)):.0e} ({estimated_error(layer, k, dtype == jnp.float64):.0e})" for k in ks
+                f"{max(errors(layer, k, dtype)):.0e} ({estimated_error(layer, k, dtype == jnp.float64):.0e})"
+                for k in ks
             ]
             lines.append(f"| `{type(layer).__name__}`, {jnp.dtype(dtype).name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -55,7 +55,7 @@ def method_of(layer: AbstractActivation) -> Literal["closed form", "series", "qu
 
 @functools.lru_cache(maxsize=256)
 def estimated_error(layer: AbstractActivation, variance: float, double: bool = False) -> float:
-    r"""Error of both expectations of a nonlinearity at one variance, relative to their values at d = 0; 0 in closed form.
+    r"""Error of both expectations of a nonlinearity at one variance, relative to those at d = 0; 0 in closed form.
 
     It counts what a series leaves out and what its coefficients miss, or what doubling the nodes of a quadrature
     changes, and no rounding. Under `jit`, where the kernels cannot warn, ask here for the variances that you expect.

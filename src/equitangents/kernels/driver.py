@@ -7,8 +7,6 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array
 
 from ..nets import AbstractLayer, Serial, output_shape

@@ -6,7 +6,6 @@ the orders kept lack of $E[\phi'^2]$ is given to the last of them: at d = 0 it i
 For phi that varies too fast for a table, or holds traced numbers, plain series are summed.
 """
 
-import contextlib
 import functools
 import math
 from collections.abc import Callable
@@ -78,6 +77,7 @@ class TablePlan(NamedTuple):
 
 
 Plan = TablePlan | PlainPlan | None
+Dual = tuple[Array, Array, Array]
 
 
 def series_plan(layer: AbstractActivation, double: bool) -> Plan:
@@ -117,11 +117,11 @@ def series_error(layer: AbstractActivation, plan: TablePlan | PlainPlan, varianc
     return _table_error(layer, plan, variance)
 
 
-def series_of(layer: AbstractActivation, plan: TablePlan | PlainPlan, k11: Array, k22: Array, d: Array):
+def series_of(layer: AbstractActivation, plan: TablePlan | PlainPlan, k11: Array, k22: Array, d: Array) -> Dual:
     """Both expectations and the defect after, of variances and a defect that broadcast."""
     if isinstance(plan, PlainPlan):
-        one, two = (_plain(layer, k, plan.terms) for k in (k11, k22))
-        return series_dual(one, two, d, plan.parity)
+        plain1, plain2 = (_plain(layer, k, plan.terms) for k in (k11, k22))
+        return series_dual(plain1, plain2, d, plan.parity)
     one, two = (_tabled(layer, k, plan) for k in (k11, k22))
     e_prime, aligned, fall = strided_sums(one.slopes, two.slopes, d, plan.rule, plan.even, plan.odd)
     inverse = one.scale * two.scale
@@ -271,7 +271,9 @@ def _parts(layer: AbstractActivation) -> tuple[bool, bool]:
     """Whether phi has even and odd parts besides a constant and a linear one, where it is looked at."""
     _, (plus, minus) = _values(layer, np.linspace(0.05, 12, 120))
     close = 16 * float(jnp.finfo(jnp.asarray(0.0).dtype).eps) * np.abs(plus).max()
-    return bool(np.ptp((plus - minus) / 2) > close or abs(plus - minus).max() > close), bool(np.ptp((plus + minus) / 2) > close)
+    return bool(np.ptp((plus - minus) / 2) > close or abs(plus - minus).max() > close), bool(
+        np.ptp((plus + minus) / 2) > close
+    )
 
 
 def _table_plan(layer: AbstractActivation, double: bool) -> TablePlan | None:
@@ -301,7 +303,9 @@ def _table_error(layer: AbstractActivation, plan: TablePlan, variance: float) ->
     low, high = math.log(SMALLEST), math.log(LARGEST)
     x = (2 * math.log(k) - low - high) / (high - low)
     found = np.polynomial.chebyshev.chebval(x, plan.table.T)
-    square, slope_square = np.exp(np.polynomial.chebyshev.chebval(x, plan.sizes.T) + np.multiply(plan.powers, math.log1p(k)))
+    square, slope_square = np.exp(
+        np.polynomial.chebyshev.chebval(x, plan.sizes.T) + np.multiply(plan.powers, math.log1p(k))
+    )
     missed = np.sum(np.abs(found[1:] ** 2 - at.completed()[:, 0] ** 2))
     missed += abs(found[0] ** 2 * square / at.square[0] - at.mean[0] ** 2 / at.square[0])
     # those of phi are a grid of their own

@@ -48,16 +48,16 @@ def hermite_rule(terms: int, single: bool, nodes: int | None = None) -> tuple[np
 
 
 def hermite_coefficients(f: Function, k: Array, orders: Sequence[int], factors: np.ndarray | None = None) -> Array:
-    r"""$E[f(\sqrt k z) h_n(z)]$ for each n of `orders`, the first of which is 0: (orders, *shape of k); $z \sim N(0, 1)$.
+    r"""$E[f(\sqrt k z) h_n(z)]$ for n in `orders`, the first of them 0: (orders, *shape of k); $z \sim N(0, 1)$.
 
     Each is times its factor, where `factors` are given. Derivatives at k = 0 are those of n = 0, $f''(0)/2$, and 0 for
     the others, which have none there.
     """
     z, w = hermite_rule(max(orders) + 1, k.dtype != jnp.float64)
     w = w[np.asarray(orders)] * (1 if factors is None else factors[:, None])
-    z, w = jnp.asarray(z, k.dtype), jnp.asarray(w, k.dtype)
-    values = f(safe_sqrt(k)[None] * z.reshape(-1, *(1,) * k.ndim))
-    found = jnp.tensordot(w, values, 1, precision=lax.Precision.HIGHEST)
+    points, weights = jnp.asarray(z, k.dtype), jnp.asarray(w, k.dtype)
+    values = f(safe_sqrt(k)[None] * points.reshape(-1, *(1,) * k.ndim))
+    found = jnp.tensordot(weights, values, 1, precision=lax.Precision.HIGHEST)
 
     def slope(x: Array) -> Array:
         return jax.jvp(f, (x,), (jnp.ones_like(x),))[1]

@@ -1,4 +1,4 @@
-r"""Hermite series of any length in few terms: orders ever farther apart, with the weights of interpolation between them.
+r"""Hermite series of any length in few terms: orders ever farther apart, weighted by interpolation between them.
 
 At variance k the terms of $E[\phi'(u)\phi'(v)] = \sum_n s_n(k_{11}) s_n(k_{22}) \rho^n$ reach to n of some ten times k,
 but are smooth in n, for even and for odd n. So $\sum_m F(m)$ is $\sum_l w_l F(m_l)$ to the error of a local polynomial
@@ -39,7 +39,7 @@ DOUBLE = StridedRule(18, 11, 9, 12.0, 4e-9)
 
 @functools.cache
 def strided_nodes(rule: StridedRule) -> tuple[np.ndarray, np.ndarray]:
-    r"""Nodes m and weights w: $\sum_{m \ge 0} F(m) \approx \sum_l w_l F(m_l)$, for an F that has fallen to 0 at the last.
+    r"""Nodes m and weights w: $\sum_{m \ge 0} F(m) \approx \sum_l w_l F(m_l)$ if F falls to 0 before the last.
 
     >>> m, w = strided_nodes(SINGLE)
     >>> decay = 0.999**m
@@ -47,9 +47,9 @@ def strided_nodes(rule: StridedRule) -> tuple[np.ndarray, np.ndarray]:
     True
     """
     j = np.arange(rule.per_block)
-    m = np.concatenate([rule.per_block * (2**b - 1) + j * 2**b for b in range(rule.blocks)])
+    m: np.ndarray = np.concatenate([rule.per_block * (2**b - 1) + j * 2**b for b in range(rule.blocks)])
     w = np.ones(m.size)
-    for left in np.flatnonzero(np.diff(m) > 1):
+    for left in np.flatnonzero(np.diff(m) > 1).tolist():
         half = min(rule.degree // 2, m.size - 2 - left)
         window = np.arange(left - half, left + half + 2)
         x, skipped = m[window].astype(float), np.arange(m[left] + 1, m[left + 1])[:, None]
@@ -97,10 +97,10 @@ def strided_projections(rule: StridedRule) -> tuple[np.ndarray, np.ndarray, np.n
 def strided_sums(
     s1: Array, s2: Array, d: Array, rule: StridedRule, even: bool, odd: bool
 ) -> tuple[Array, Array, Array]:
-    r"""Of $p_n = s_n s_n'$, over orders of $\phi'$: the sums of $p_n \rho^n$, $p_n / (n+1)$ and $p_n (1 - \rho^{n+1}) / (n+1)$.
+    r"""Sums over orders n of $\phi'$, with $p = s_n s_n'$: of $p \rho^n$, $p / (n+1)$, $p (1 - \rho^{n+1}) / (n+1)$.
 
-    The first is $E[\phi'(u)\phi'(v)]$; times $\sqrt{k_{11} k_{22}}$ the second is the covariance of phi at d = 0, and the
-    third what d takes from it, without cancellation.
+    The first is $E[\phi'(u)\phi'(v)]$. Times $\sqrt{k_{11} k_{22}}$ the second is the covariance of phi at d = 0, and
+    the third what d takes from it, without cancellation.
 
     Args:
         s1, s2: of u and of v, those of `strided_orders` times the roots of their weights, first axis; they broadcast
