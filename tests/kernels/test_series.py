@@ -3,6 +3,7 @@
 `python tests/kernels/test_series.py` prints the table of docs/kernels.md.
 """
 
+import functools
 import math
 
 import jax
@@ -56,6 +57,7 @@ def grid(step):
     return z, weight / weight.sum()
 
 
+@functools.cache
 def brute_force(f, k11, k22, d):
     """E f(u) f(v) by the trapezoidal rule in u and in what v has of its own, in steps of at most 0.3."""
     r1, r2, tau = math.sqrt(k11), math.sqrt(k22), math.sqrt(d * (2 - d))
@@ -175,20 +177,17 @@ def test_functions_that_no_table_holds_are_estimated_truly():
     assert float(error) < 3 * estimated_error(layer, 4.0, True) + 1e-8, plan
 
 
-def accuracy_table():
+def print_accuracy():
     """Markdown: the largest error found, by precision and variance."""
     ks = [*VARIANCES, 1e4]
-    lines = ["| | " + " | ".join(f"{k:g}" for k in ks) + " |", "| --- |" + " --- |" * len(ks)]
+    print("| | " + " | ".join(f"{k:g}" for k in ks) + " |\n| --- |" + " --- |" * len(ks))
     for layer in EXACT:
         for dtype in STATED:
-            cells = [
-                f"{max(errors(layer, k, dtype)):.0e} ({estimated_error(layer, k, dtype == jnp.float64):.0e})"
-                for k in ks
-            ]
-            lines.append(f"| `{type(layer).__name__}`, {jnp.dtype(dtype).name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+            estimates = [estimated_error(layer, k, dtype == jnp.float64) for k in ks]
+            cells = [f"{max(errors(layer, k, dtype)):.0e} ({of:.0e})" for k, of in zip(ks, estimates, strict=True)]
+            print(f"| `{type(layer).__name__}`, {jnp.dtype(dtype).name} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)
-    print(accuracy_table())
+    print_accuracy()
