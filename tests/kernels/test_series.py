@@ -46,7 +46,7 @@ EXACT = {
     ),
 }
 VARIANCES = [0.1, 1.0, 16.0, 128.0, 1000.0]
-DEFECTS = np.array([2.0, 1.9, 1.0, 0.5, 0.1, 0.01, 1e-3, 1e-6, 0.0])
+DEFECTS = np.array([2.0, 1.9, 1.0, 0.5, 0.1, 0.01, 1e-3, 1e-4, 1e-5, 1e-6, 0.0])
 STATED = {jnp.float32: 2e-6, jnp.float64: 4e-9}
 """Of all functions above up to a variance of 1000, relative to the root of the values at d = 0; see docs/kernels.md."""
 
@@ -84,7 +84,7 @@ def errors(layer, k, dtype):
     return worst
 
 
-ALWAYS = [Tanh(), Silu()]
+ALWAYS = [Tanh()]
 LAYERS = [layer if layer in ALWAYS else pytest.param(layer, marks=pytest.mark.slow) for layer in EXACT]
 
 
@@ -124,7 +124,7 @@ def test_slopes_are_central_differences_on_and_off_the_diagonal_at_any_variance(
     found = jax.jit(jax.vmap(jax.jacfwd(lambda *pair: jnp.stack(dual(layer, *pair)[:2]), (0, 1, 2))))(*at)
     size = jnp.sqrt(both(at[0], at[0], 0 * d) * both(at[1], at[1], 0 * d))
     for i, step in enumerate((1e-4 * at[0], 1e-4 * at[1], jnp.minimum(1e-4, d / 8) / (1 + k11))):
-        up, down = (both(*(a + sign * step * (j == i) for j, a in enumerate(at))) for sign in (1, -1))
+        up, down = (both(*(a + sign * step * float(j == i) for j, a in enumerate(at))) for sign in (1, -1))
         unit = [at[0], at[1], 1 / (1 + k11)][i][:, None] / size
         np.testing.assert_allclose(found[i] * unit, (up - down) / (2 * step[:, None]) * unit, rtol=0, atol=1e-5)
 

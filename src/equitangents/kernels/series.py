@@ -313,6 +313,7 @@ def _table_error(layer: AbstractActivation, plan: TablePlan, variance: float) ->
     density = np.exp(-(grid**2) / 2) / np.sum(np.exp(-(grid**2) / 2))
     (phi, _), (slope, _) = _values(layer, math.sqrt(variance) * grid)
     beyond = max(variance / k, 1)
-    wrong = abs(square * beyond ** plan.powers[0] / (density @ phi**2) - 1)
-    wrong += abs(slope_square * beyond ** (plan.powers[0] - 1) / (density @ slope**2) - 1)
+    with np.errstate(divide="ignore"):  # a slope that falls between two points of the grid
+        wrong = abs(square * beyond ** plan.powers[0] / (density @ phi**2) - 1)
+        wrong += abs(slope_square * beyond ** (plan.powers[0] - 1) / (density @ slope**2) - 1)
     return float(min(at.left()[0] + missed + wrong, 1) + plan.rule.error)
