@@ -3,6 +3,11 @@
 from .augmentation import augment as augment
 from .averages import GroupAverage as GroupAverage
 from .averages import group_average as group_average
+from .deviation import Deviation as Deviation
+from .deviation import deviation_probability as deviation_probability
+from .deviation import ensemble_deviation_bound as ensemble_deviation_bound
+from .deviation import gap_variance as gap_variance
+from .deviation import members_for as members_for
 from .matching import Match as Match
 from .matching import match_learning_rate as match_learning_rate
 from .metrics import equivariance_error as equivariance_error
