@@ -5,6 +5,9 @@ from .action import image_action as image_action
 from .action import matrix_action as matrix_action
 from .action import permutation_action as permutation_action
 from .action import trivial_action as trivial_action
+from .covering import Covering as Covering
+from .covering import Parametrised as Parametrised
+from .covering import covering_radius as covering_radius
 from .families import cyclic as cyclic
 from .families import dihedral as dihedral
 from .families import direct_product as direct_product
@@ -12,6 +15,13 @@ from .families import semidirect_product as semidirect_product
 from .families import symmetric as symmetric
 from .finite_group import FiniteGroup as FiniteGroup
 from .finite_group import Subgroup as Subgroup
+from .grids import Grid as Grid
+from .grids import circle_grid as circle_grid
+from .grids import design as design
+from .grids import invariants as invariants
+from .grids import random_rotations as random_rotations
+from .grids import rotation as rotation
+from .grids import rotation_grid as rotation_grid
 from .planar import PointGroup as PointGroup
 from .planar import TorusGroup as TorusGroup
 from .planar import image_groups as image_groups
@@ -20,3 +30,5 @@ from .planar import p4m as p4m
 from .planar import pixel_permutation as pixel_permutation
 from .planar import point_group as point_group
 from .planar import translations as translations
+from .spatial import SpatialGroup as SpatialGroup
+from .spatial import spatial_group as spatial_group

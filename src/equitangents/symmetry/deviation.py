@@ -36,9 +36,9 @@ def ensemble_deviation_bound(
     r"""The $\delta$ with $P(|\hat f - f| \le \delta) \ge$ confidence, $\hat f$ the mean of M networks, f that of all.
 
     With $s = \sqrt{v / M}$ and failure $p = 1 -$ confidence: Lemma B.4 of Gerken and Kessel bounds
-    $P(|\hat f - f| > \delta) = \mathrm{erfc}(\delta / s \sqrt2) \le \sqrt{2/\pi}\, (s / \delta)\, e^{-\delta^2 / 2 s^2}$,
-    so $\delta = s \sqrt{W_0(2 / \pi p^2)}$ with Lambert's W; the exact one is $s \sqrt2\, \mathrm{erfc}^{-1}(p)$, and
-    Chebyshev's $s / \sqrt p$.
+    $P(|\hat f - f| > \delta) = \mathrm{erfc}(\delta / s \sqrt2)$ by
+    $\sqrt{2/\pi}\, (s / \delta)\, e^{-\delta^2 / 2 s^2}$, so $\delta = s \sqrt{W_0(2 / \pi p^2)}$ with Lambert's W; the
+    exact one is $s \sqrt2\, \mathrm{erfc}^{-1}(p)$, and Chebyshev's $s / \sqrt p$.
 
     Assumes independent members. `exact` and `bound` take them as Gaussian, as they are at infinite width under squared
     loss; at finite width only `any_law` is proved. After training on full orbits f is equivariant, so $\delta$ bounds
