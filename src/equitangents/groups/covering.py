@@ -1,4 +1,4 @@
-r"""How well a finite part of a group covers it: $\epsilon = \max_{g \in G} \min_{h \in A} \|\rho(g) - \rho(h)\|_{op}$."""
+r"""How well a part of a group covers it: $\epsilon = \max_{g \in G} \min_{h \in A} \|\rho(g) - \rho(h)\|_{op}$."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
