@@ -1,4 +1,4 @@
-"""Groups of rotations in space and grids on SO(2) and SO(3): orders, invariants, degrees to which averages are exact."""
+"""Groups of rotations in space and grids on SO(2) and SO(3): orders, invariants, degrees of exact averages."""
 
 import numpy as np
 import pytest

@@ -103,7 +103,7 @@ def design(group: SpatialGroup | str) -> Grid:
 
 
 def invariants(group: SpatialGroup, l: int) -> int:
-    r"""How many invariants a group of rotations has in $D^l$: the mean of $\sin((2l + 1)\omega / 2) / \sin(\omega / 2)$.
+    r"""Number of invariants of rotations in $D^l$: the mean of $\sin((2l + 1)\omega / 2) / \sin(\omega / 2)$.
 
     >>> [invariants(spatial_group("I"), l) for l in (0, 1, 5, 6, 10, 12)]
     [1, 0, 0, 1, 1, 1]
@@ -120,9 +120,8 @@ def rotation(alpha: Any, beta: Any, gamma: Any) -> np.ndarray:
     >>> (rotation(0.0, 0.0, np.pi / 2) @ [1, 0, 0]).round(12).tolist()
     [0.0, 1.0, 0.0]
     """
-    (ca, cb, cg), (sa, sb, sg) = (
-        tuple(f(np.asarray(a, float)) for a in (alpha, beta, gamma)) for f in (np.cos, np.sin)
-    )
+    angles = [np.asarray(a, float) for a in (alpha, beta, gamma)]
+    (ca, cb, cg), (sa, sb, sg) = map(np.cos, angles), map(np.sin, angles)
     rows = [
         [ca * cb * cg - sa * sg, -ca * cb * sg - sa * cg, ca * sb],
         [sa * cb * cg + ca * sg, -sa * cb * sg + ca * cg, sa * sb],

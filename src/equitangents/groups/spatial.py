@@ -71,10 +71,7 @@ def spatial_group(name: str) -> SpatialGroup:
 
 @functools.cache
 def _spatial_group(name: str) -> SpatialGroup:
-    if name in ("C1", "Ci"):
-        matrices = np.eye(3)[None]
-    else:
-        matrices = _rotations(name[0])
+    matrices = np.eye(3)[None] if name in ("C1", "Ci") else _rotations(name[0])
     if name in ("Ci", "Th", "Oh", "Ih"):
         matrices = np.concatenate([matrices, -matrices])
     if name == "Td":

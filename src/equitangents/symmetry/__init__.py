@@ -3,6 +3,8 @@
 from .augmentation import augment as augment
 from .averages import GroupAverage as GroupAverage
 from .averages import group_average as group_average
+from .continuous import EquivarianceBound as EquivarianceBound
+from .continuous import equivariance_bound as equivariance_bound
 from .deviation import Deviation as Deviation
 from .deviation import deviation_probability as deviation_probability
 from .deviation import ensemble_deviation_bound as ensemble_deviation_bound
