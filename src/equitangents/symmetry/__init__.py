@@ -19,6 +19,9 @@ from .metrics import orbit_same_prediction as orbit_same_prediction
 from .metrics import symmetric_kl as symmetric_kl
 from .orbits import orbit as orbit
 from .orbits import outputs_on_orbit as outputs_on_orbit
+from .spaces import projection_commutator as projection_commutator
+from .spaces import space_defect as space_defect
+from .spaces import support_is_invariant as support_is_invariant
 from .violation import orbit_covariance as orbit_covariance
 from .violation import predicted_orbit_deviation as predicted_orbit_deviation
 from .violation import violation_variance as violation_variance
