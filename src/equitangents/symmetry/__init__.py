@@ -3,6 +3,8 @@
 from .augmentation import augment as augment
 from .averages import GroupAverage as GroupAverage
 from .averages import group_average as group_average
+from .closed import moved_weights as moved_weights
+from .closed import orbit_closed_ensemble as orbit_closed_ensemble
 from .continuous import EquivarianceBound as EquivarianceBound
 from .continuous import equivariance_bound as equivariance_bound
 from .deviation import Deviation as Deviation
