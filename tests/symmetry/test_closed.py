@@ -118,7 +118,7 @@ def test_mean_of_the_orbit_is_invariant_through_two_thousand_steps_at_finite_wid
 def test_mean_is_not_invariant_without_augmentation_or_with_three_of_four_rotations(name):
     none, three = (gaps(outputs_in_training(name, elements).mean(0)) for elements in ((0,), (0, 1, 2)))
     assert none[0] < 1e-13 and three[0] < 1e-13  # before training nothing is lost
-    assert none[-1] > three[-1] > 0.02
+    assert none[-1] > 0.1 and three[-1] > 0.1
 
 
 def test_members_have_the_law_of_the_prior(getkey):

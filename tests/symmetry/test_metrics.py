@@ -14,6 +14,8 @@ from equitangents.symmetry import (
     orbit_covariance,
     orbit_deviation,
     orbit_same_prediction,
+    orbit_std,
+    orbit_variation,
     outputs_on_orbit,
     predicted_orbit_deviation,
     symmetric_kl,
@@ -144,3 +146,13 @@ def test_bad_input_is_refused_in_one_line(call):
     with pytest.raises(ValueError, match=r"expected .* got ") as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_deviations_of_each_output_and_total_variation_are_those_of_the_covariance_over_the_orbit(getkey):
+    outputs = 3 + jr.normal(getkey(), (6, 4, 2))
+    for i in range(4):
+        covariance = np.cov(np.asarray(outputs[:, i]).T, bias=True)
+        np.testing.assert_allclose(orbit_std(outputs)[i] ** 2, np.diag(covariance), rtol=1e-12)
+        np.testing.assert_allclose(orbit_variation(outputs)[i], np.trace(covariance), rtol=1e-12)
+    np.testing.assert_allclose(orbit_std(outputs, relative=True), orbit_std(-7 * outputs, relative=True), rtol=1e-12)
+    np.testing.assert_array_equal(orbit_std(jnp.full((4, 5), 2.0), relative=True), jnp.zeros(5))

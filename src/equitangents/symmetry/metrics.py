@@ -96,6 +96,49 @@ def orbit_deviation(outputs: ArrayLike) -> Float[Array, " n"]:
     return jnp.sqrt(jnp.mean(jnp.sum(squares, axis=-1), axis=0))
 
 
+def orbit_std(outputs: ArrayLike, *, relative: bool = False) -> Float[Array, "n *channels"]:
+    r"""$\sigma_c(x) = \big(\frac1{|G|} \sum_g (f_c(\rho(g) x) - \bar f_c(x))^2\big)^{1/2}$, or $\sigma_c / |\bar f_c|$.
+
+    One number for each output, for regression; the sum of their squares is `orbit_variation`. Relative to the mean over
+    the orbit it does not depend on units, and is infinite where the mean is zero.
+
+    Args:
+        outputs: shape (|G|, n, channels) or (|G|, n).
+        relative: divide by the mean over the orbit.
+
+    Returns:
+        Shape (n, channels) or (n,).
+
+    References:
+        Gerken and Kessel (2024), arXiv:2403.03103, section on the Ising model, for relative deviations.
+
+    >>> float(orbit_std(jnp.array([[1.0], [3.0]]), relative=True)[0])
+    0.5
+    """
+    outputs = jnp.asarray(outputs)
+    check_orbit_outputs(outputs, classes=False)
+    std = jnp.std(outputs, axis=0)
+    return std / jnp.abs(jnp.mean(outputs, axis=0)) if relative else std
+
+
+def orbit_variation(outputs: ArrayLike) -> Float[Array, " n"]:
+    r"""Total variation, $\mathrm{tr}\,\mathrm{Cov}_g f(\rho(g) x)$: the trace of the covariance over the orbit.
+
+    It is the square of `orbit_deviation`; for an ensemble of M independent networks trained on full orbits it has the
+    mean c v / M, v of `violation_variance` and c outputs.
+
+    Args:
+        outputs: shape (|G|, n, channels) or (|G|, n).
+
+    Returns:
+        Shape (n,), in the squared units of the output.
+
+    >>> orbit_variation(jnp.array([[[1.0, 0.0]], [[3.0, 0.0]]])).tolist()
+    [1.0]
+    """
+    return orbit_deviation(outputs) ** 2
+
+
 def invariance_gap(function: Callable[[Array], Any], x: ArrayLike, action: Action) -> Float[Array, ""]:
     r"""$\max_{g, x} |f(\rho(g) x) - f(x)|$, over all entries of the output.
 
