@@ -172,7 +172,7 @@ def _bounds(
 def harmonics(kernel: Any, r: float, norms: np.ndarray, shape: tuple[int, ...]) -> Float[np.ndarray, "n norms"]:
     r"""f_n with $\Theta(x, x') = \sum_n f_n \cos n\theta$ for inputs of norm r and `norms`, $\theta$ between them.
 
-    The number of harmonics is doubled until those of the upper half carry less than 1e-6 of the slope.
+    Their number grows until those of the upper half carry less than 1e-6 of the slope, or 5e-4 in float32.
     """
     size = int(np.prod(shape))
     for count in HARMONICS:
@@ -185,7 +185,8 @@ def harmonics(kernel: Any, r: float, norms: np.ndarray, shape: tuple[int, ...]) 
         f = np.fft.rfft(np.concatenate([values, values[-2:0:-1]]), axis=0).real / count
         f[[0, -1]] /= 2
         slope = np.arange(count + 1)[:, None] * np.abs(f)
-        if (slope[count // 2 :].sum(0) <= 1e-6 * slope.sum(0) + 1e-300).all():
+        allowed = max(1e-6, 4000 * float(np.finfo(values.dtype).eps))
+        if (slope[count // 2 :].sum(0) <= allowed * slope.sum(0) + 1e-300).all():
             return f
     raise ValueError(
         f"expected a kernel that is smooth on the sphere, as Lemma 6.2 assumes; got one that needs more than "

@@ -25,9 +25,9 @@ class Deviation(NamedTuple):
         any_law: for members of any law with this variance, by Chebyshev's inequality; much larger.
     """
 
-    exact: Array
-    bound: Array
-    any_law: Array
+    exact: Array | np.ndarray
+    bound: Array | np.ndarray
+    any_law: Array | np.ndarray
 
 
 def ensemble_deviation_bound(
@@ -85,7 +85,7 @@ def members_for(variance: ArrayLike, deviation: float | int, confidence: float |
         confidence, numbers: as for `ensemble_deviation_bound`.
 
     Returns:
-        Three M of shape (*items), whole numbers at least 1.
+        Three M of shape (*items), whole numbers at least 1, as NumPy arrays.
 
     >>> [int(m) for m in members_for(4.0, 0.392, 0.95)]
     [100, 108, 521]
@@ -95,7 +95,7 @@ def members_for(variance: ArrayLike, deviation: float | int, confidence: float |
     scales = _scales(confidence, numbers)
     v = np.asarray(_check_variance(variance), float)
     counts = (np.maximum(np.ceil(z**2 * v / deviation**2 * (1 - 4e-16)), 1) for z in scales)
-    return Deviation(*(jnp.asarray(count.astype(np.int64)) for count in counts))
+    return Deviation(*(count.astype(np.int64) for count in counts))
 
 
 def deviation_probability(variance: ArrayLike, members: int, deviation: ArrayLike) -> Deviation:
