@@ -16,6 +16,7 @@ from equitangents.groups import (
     rotation,
     rotation_grid,
     spatial_group,
+    with_inversion,
 )
 
 ORDERS = {"C1": 1, "Ci": 2, "T": 12, "Td": 24, "Th": 24, "O": 24, "Oh": 48, "I": 60, "Ih": 120}
@@ -87,6 +88,16 @@ def test_the_icosahedral_group_beats_the_product_grid_of_75_points():
     assert design("I").degree == 5 > rotation_grid(4).degree
 
 
+def test_with_the_inversion_odd_functions_average_to_zero_exactly():
+    grid = with_inversion(rotation_grid(2))
+    u, v = unit(7, 1), unit(7, 2)
+    cosines = np.einsum("ki,aij,kj->ak", u, grid.points, v)
+    np.testing.assert_allclose(grid.weights @ cosines**7, 0, atol=1e-16)  # beyond its degree, but odd
+    np.testing.assert_allclose(grid.weights @ cosines**2, 1 / 3, rtol=1e-13)
+    triple = np.linalg.det(grid.points)  # a pseudoscalar
+    assert abs(grid.weights @ triple) < 1e-15
+
+
 @pytest.mark.parametrize("n", [1, 2, 7])
 def test_circle_grids_are_exact_below_their_number(n):
     grid = circle_grid(n)
@@ -126,6 +137,7 @@ BAD = {
     "not closed": (lambda: SpatialGroup(spatial_group("O").matrices[:5]), "closed under products"),
     "twice the same": (lambda: SpatialGroup(np.stack([np.eye(3)] * 2)), "closed under products"),
     "reflections in a design": (lambda: design("Oh"), "leave reflections out"),
+    "an inversion of the circle": (lambda: with_inversion(circle_grid(3)), "rotations of space"),
     "no angle": (lambda: circle_grid(0), "at least 1"),
     "a negative degree": (lambda: rotation_grid(-1), "at least 1"),
 }

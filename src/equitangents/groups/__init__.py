@@ -22,6 +22,7 @@ from .grids import invariants as invariants
 from .grids import random_rotations as random_rotations
 from .grids import rotation as rotation
 from .grids import rotation_grid as rotation_grid
+from .grids import with_inversion as with_inversion
 from .planar import PointGroup as PointGroup
 from .planar import TorusGroup as TorusGroup
 from .planar import image_groups as image_groups

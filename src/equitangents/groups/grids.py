@@ -102,6 +102,18 @@ def design(group: SpatialGroup | str) -> Grid:
     return Grid(group.matrices, np.full(group.order, 1 / group.order), degree, f"design({group})")
 
 
+def with_inversion(grid: Grid) -> Grid:
+    """A grid on O(3) from one on SO(3): each rotation and its negative, of half the weight; the degree stays.
+
+    >>> len(with_inversion(design("I")))
+    120
+    """
+    if grid.points.ndim != 3:
+        raise ValueError(f"expected a grid of rotations of space, such as design('I'); got {grid}.")
+    points = np.concatenate([grid.points, -grid.points])
+    return Grid(points, np.tile(grid.weights, 2) / 2, grid.degree, f"with_inversion({grid})")
+
+
 def invariants(group: SpatialGroup, l: int) -> int:
     r"""Number of invariants of rotations in $D^l$: the mean of $\sin((2l + 1)\omega / 2) / \sin(\omega / 2)$.
 

@@ -6,6 +6,7 @@ Members are independent with variance v, so their mean deviates with standard de
 import math
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.special
@@ -94,6 +95,7 @@ def members_for(variance: ArrayLike, deviation: float | int, confidence: float |
         raise ValueError(f"expected a deviation above 0, finite; got {deviation}; equality needs infinitely many.")
     scales = _scales(confidence, numbers)
     v = np.asarray(_check_variance(variance), float)
+    # a deviation that is that of M members to the last digit asks for M, not for one more
     counts = (np.maximum(np.ceil(z**2 * v / deviation**2 * (1 - 4e-16)), 1) for z in scales)
     return Deviation(*(count.astype(np.int64) for count in counts))
 
@@ -111,7 +113,7 @@ def deviation_probability(variance: ArrayLike, members: int, deviation: ArrayLik
     """
     check_count("members", members)
     z = jnp.asarray(deviation) / jnp.sqrt(_check_variance(variance) / members)
-    exact = 2 * jnp.asarray(scipy.special.ndtr(-np.asarray(z)))
+    exact = jax.scipy.special.erfc(z / math.sqrt(2))
     bound = math.sqrt(2 / math.pi) / z * jnp.exp(-(z**2) / 2)
     return Deviation(exact, *(jnp.minimum(p, 1.0) for p in (bound, z**-2.0)))
 
