@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.spatial import ConvexHull
-from scipy.spatial.transform import Rotation
 
 MAX_CELLS = 200_000
 
@@ -107,6 +105,9 @@ def _gap(subset: np.ndarray) -> float:
 
 def _hole(subset: np.ndarray) -> float:
     """The angle of a rotation is twice that of its quaternion: cos(angle / 2) is the distance of the nearest facet."""
+    from scipy.spatial import ConvexHull  # half a second to import
+    from scipy.spatial.transform import Rotation
+
     q = Rotation.from_matrix(subset).as_quat()
     if np.linalg.matrix_rank(q, tol=1e-9) < 4:  # a quaternion orthogonal to all is half a turn away from each
         return 2.0

@@ -42,8 +42,9 @@ def ensemble_deviation_bound(
     exact one is $s \sqrt2\, \mathrm{erfc}^{-1}(p)$, and Chebyshev's $s / \sqrt p$.
 
     Assumes independent members. `exact` and `bound` take them as Gaussian, as they are at infinite width under squared
-    loss; at finite width only `any_law` is proved. After training on full orbits f is equivariant, so $\delta$ bounds
-    the violation; for differences $\hat f(\rho(g) x) - \hat f(x)$ give their own variance, `gap_variance`.
+    loss; at finite width only `any_law` is proved, with v that of such networks. After training on full orbits f is
+    equivariant, so $\delta$ bounds the violation; for differences $\hat f(\rho(g) x) - \hat f(x)$ give their own
+    variance, `gap_variance`.
 
     With `numbers` > 1, all of so many numbers (outputs, inputs, elements of the group) are within $\delta$ at once,
     however they depend on each other: `exact` by Sidak's inequality, which is an equality where they are independent;
