@@ -9,6 +9,7 @@ from equitangents.numerics import (
     affine_defect,
     angle_of_defect,
     arcsin_safe,
+    arcsine_ratio_of_square,
     difference_defect,
     relu_defect,
     safe_divide,
@@ -122,6 +123,17 @@ def test_sine_minus_angle_cosine_is_right_to_its_last_digits(dtype):
     exact = extended_series(t.astype(np.longdouble))
     relative = np.abs(np.asarray(sine_minus_angle_cosine(t)).astype(np.longdouble) - exact) / exact
     assert np.max(relative) < 3 * np.finfo(dtype).eps
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="no extended precision here")
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_arcsine_ratio_of_square_is_right_to_its_last_digits(dtype):
+    x = np.concatenate([np.logspace(-12, -1, 1000), np.linspace(0.1, 0.5, 4000)]).astype(dtype)
+    sine = np.sqrt(x.astype(np.longdouble))
+    exact = np.arcsin(sine) / sine
+    relative = np.abs(np.asarray(arcsine_ratio_of_square(x)).astype(np.longdouble) - exact) / exact
+    assert np.max(relative) < 2.5 * np.finfo(dtype).eps
+    assert arcsine_ratio_of_square(dtype(0)) == 1
 
 
 def test_relu_defect_is_the_relu_map_of_cosines():

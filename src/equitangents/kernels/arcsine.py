@@ -14,7 +14,7 @@ from jaxtyping import Array
 
 from ..nets import Erf, Gelu
 from ..nets.base import is_known
-from ..numerics import affine_defect, angle_of_defect, arcsine_ratio, materialise, safe_sqrt
+from ..numerics import affine_defect, angle_of_defect, arcsine_ratio, arcsine_ratio_of_square, materialise, safe_sqrt
 from ..numerics.doubled import Doubled, add, arctangent, constant, divide, multiply, negative, root
 from .activations import Dual, doubled_second_moment, dual, second_moment
 from .kernel import Needs
@@ -27,32 +27,29 @@ class Correlation(NamedTuple):
 
     Attributes:
         size: $\sqrt{s_1 s_2}$.
+        both: $s_1 s_2$.
         minor: $1 - \rho^2$.
         cosine: of the arcsine, $\sqrt{1 - t^2}$.
-        equal: the same at d = 0.
-        arcsine: arcsin(t) / t.
-        fall: arcsin t at d = 0 less that at d, divided by `size`, where d is small.
+        equal: the cosine at d = 0.
+        sine: of the difference of arcsin t at d = 0 and at d, divided by `size`; good where d is small.
     """
 
     size: Array
+    both: Array
     minor: Array
     cosine: Array
     equal: Array
-    arcsine: Array
-    fall: Array
+    sine: Array
 
 
 def correlation(one: "Noisy", two: "Noisy", d: Array) -> Correlation:
     """From what belongs to each variable and the angle defect before the noise."""
-    size = one.root * two.root
     rho, minor = 1 - d, d * (2 - d)
     both = one.share * two.share
     rest = one.rest + one.share * two.rest  # 1 - both
     cosine, equal = jnp.sqrt(rest + both * minor), jnp.sqrt(rest)
-    sine = minor / (cosine + jnp.maximum(rho, 0) * equal)  # of the difference of the arcsines, divided by size
-    x = jnp.minimum(both * sine**2, 0.25)
-    fall = sine * (1 + x * (1 / 6 + x * (3 / 40 + x * (5 / 112 + x * 35 / 1152))))
-    return Correlation(size, minor, cosine, equal, arcsine_ratio(size * rho, cosine), fall)
+    sine = minor / (cosine + jnp.maximum(rho, 0) * equal)
+    return Correlation(one.root * two.root, both, minor, cosine, equal, sine)
 
 
 class Noisy(NamedTuple):
@@ -83,11 +80,10 @@ def _noisy(k: Array, w: Array | float, scale: Array, metric: Array) -> Noisy:
     return Noisy(share, safe_sqrt(share), rest, jnp.sqrt(rest), scale, metric, log_variance(k))
 
 
-def _defect(one: Noisy, two: Noisy, d: Array, fall: Array, ratio: Array) -> Array:
-    """The defect after: `ratio` is 1 less it; `fall` is the part of it that d makes, good for near pairs."""
+def _start(one: Noisy, two: Noisy, d: Array) -> tuple[Array, Array]:
+    """The defect after at d = 0, good for near pairs, and where they are near."""
     start, near = defect_of_variances(one.metric, two.metric, one.log, two.log)
-    near = near & (d < near_limit(d.dtype))
-    return jnp.clip(jnp.where(near, start + fall, 1 - ratio), 0, 2)
+    return start, near & (d < near_limit(d.dtype))
 
 
 @dual.register(Erf)
@@ -95,27 +91,41 @@ def _(layer: Erf, k11: Array, k22: Array, d: Array) -> Dual:
     """Equation (11) of Williams (1996), Computing with infinite networks."""
     a, b, c = layer.numbers(d)
     w = 2 * b**2
-    one, two = materialise(tuple(_noisy(k, w, *_erf_scale_and_metric(w * k)) for k in (k11, k22)))
+    (one, norm1), (two, norm2) = materialise(tuple(_erf_own(k, w) for k in (k11, k22)))
     pair = correlation(one, two, d)
-    scale = a**2 * 2 / math.pi
-    shape = (1 - d) * pair.arcsine
-    e, e_prime = scale * pair.size * shape, scale * w * one.rest_root * two.rest_root / pair.cosine
+    scale, rho = a**2 * 2 / math.pi, 1 - d
+    t = pair.size * rho
+    start, near = _start(one, two, d)
+    # one arcsine: of the difference of near pairs, else of the smaller of t, without its size, and the cosine
+    small = jnp.abs(t) <= pair.cosine
+    square = jnp.where(small, t, pair.cosine) ** 2
+    ratio = arcsine_ratio_of_square(jnp.where(near, jnp.minimum(pair.both * pair.sine**2, 0.25), square))
+    other = math.pi / 2 - pair.cosine * ratio
+    angle = jnp.where(small, rho * ratio, jnp.where(rho < 0, -other, other))
     inverse = one.scale * two.scale
-    d_out = _defect(one, two, d, pair.fall * inverse, shape * inverse)
+    far = 1 - angle * jnp.where(small, inverse, norm1 * norm2)
+    d_out = jnp.clip(jnp.where(near, start + pair.sine * ratio * inverse, far), 0, 2)
+    e = scale * jnp.where(near, pair.size * (1 - d_out) / inverse, angle * jnp.where(small, pair.size, 1))
+    e_prime = scale * w * one.rest_root * two.rest_root / pair.cosine
     if is_known(layer.c) and layer.c == 0:
         return e, e_prime, d_out
     before1, before2 = (scale * noisy.share / noisy.scale**2 for noisy in (one, two))
     return e + c**2, e_prime, affine_defect(before1, before2, d_out, 1.0, c**2)
 
 
-def _erf_scale_and_metric(x: Array) -> tuple[Array, Array]:
-    r"""$\sqrt{s / \alpha}$, $\alpha = \arcsin s$; and $q^2 F''/4$ of $F(y) = \log\arcsin e^y$ at $y = \log s$."""
+def _erf_own(k: Array, w: Array) -> tuple[Noisy, Array]:
+    r"""What belongs to one input, and $\alpha^{-1/2}$, $\alpha = \arcsin s$, where s is at least 1/4.
+
+    The metric is $q^2 F''/4$ of $F(y) = \log\arcsin e^y$ at $y = \log s$.
+    """
+    x = w * k
     q = 1 / (1 + x)
     s = x * q
     cosine = jnp.sqrt(q * (1 + s))
     arcsine = arcsine_ratio(s, cosine)
-    ratio = q / (cosine * arcsine)  # q T / alpha, T the tangent of alpha = arcsin s
-    return lax.rsqrt(arcsine), jnp.maximum(ratio / (1 + s) - ratio**2, 0) / 4
+    ratio = q / (cosine * arcsine)  # q T / alpha, T the tangent of alpha
+    metric = jnp.maximum(ratio / (1 + s) - ratio**2, 0) / 4
+    return _noisy(k, w, lax.rsqrt(arcsine), metric), lax.rsqrt(jnp.maximum(s, 0.25) * arcsine)
 
 
 @dual.register(Gelu)
@@ -133,11 +143,12 @@ def _(layer: Gelu, k11: Array, k22: Array, d: Array) -> Dual:
     both_positive, bend = 0.5 - negative_one, density * (pair.minor + rho**2 * sums)
     e_prime = both_positive + rho * density * (sums + inverse**2)
     narrower = sums * pair.size**2 / (pair.equal * (pair.equal + pair.cosine)) - (1 - sums)
-    fall = d * both_positive + pair.size * pair.fall / (2 * math.pi) + density * pair.minor * narrower
+    x = jnp.minimum(pair.both * pair.sine**2, 0.25)
+    angle = pair.sine * (1 + x * (1 / 6 + x * (3 / 40 + x * (5 / 112 + x * 35 / 1152))))
+    fall = d * both_positive + pair.size * angle / (2 * math.pi) + density * pair.minor * narrower
     lost = d / 2 + (own1.half + own2.half) + (rho * negative_one - bend) - (own1.norm - own2.norm) ** 2 / 2
     size = one.scale * two.scale
-    start, near = defect_of_variances(one.metric, two.metric, one.log, two.log)
-    near = near & (d < near_limit(d.dtype))
+    start, near = _start(one, two, d)
     d_out = jnp.where(near, start + fall * size, lost * size)
     return own1.deviation * own2.deviation * (1 - d_out), e_prime, jnp.clip(d_out, 0, 2)
 
