@@ -96,7 +96,7 @@ def features(network: Network, split: Split, leaves: Sequence[Array], example: A
 
     Returns:
         Gradients (group, *shape) of the plain parameters; for each site of the split its activations (S, inputs) and
-        cotangents (group, S, outputs).
+        cotangents (group, S, outputs), without the axis S where it is 1: for that XLA would copy them once more.
     """
     steps = network.program.steps
     probes = {
@@ -109,7 +109,8 @@ def features(network: Network, split: Split, leaves: Sequence[Array], example: A
     _, pull, activations = jax.vjp(run, {k: leaves[k] for k in split.plain}, probes, has_aux=True)
     gradients, moved = jax.vmap(pull)(cotangents)
     plain = [gradients[k] for k in split.plain]
-    return plain, [(activations[k], cotangents_at(steps[k], site, moved[k])) for k, site in split.gram.items()]
+    pairs = [(site, activations[k], cotangents_at(steps[k], site, moved[k])) for k, site in split.gram.items()]
+    return plain, [(a[0], g[:, 0]) if site.sites == 1 else (a, g) for site, a, g in pairs]
 
 
 def _run(network: Network, split: Split, leaves: list[Array], example: Any, probes: dict[int, Array]) -> Any:
@@ -174,9 +175,8 @@ _ALIGNED = {"trace": ..., "diagonal": None, "full": (slice(None), None, slice(No
 
 def _layer(a: Array, g: Array, b: Array, h: Array, outputs: str) -> Array:
     """Activations (n1, S, inputs) and cotangents (n1, group, S, outputs) with the others', summed as `_between`."""
-    if a.shape[1] == 1:
-        inputs = _gram(a[:, 0], b[:, 0])
-        return inputs[_ALIGNED[outputs]] * _between(g, h, outputs)
+    if a.ndim == 2:  # one site
+        return _gram(a, b)[_ALIGNED[outputs]] * _between(g, h, outputs)
     cotangents, both = _SUMS[outputs]
     highest = lax.Precision.HIGHEST
     inputs = jnp.einsum("isc,jtc->ijst", jnp.conj(a), b, precision=highest)
