@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array
 
@@ -55,7 +54,12 @@ def _affine(sigma_w: Doubled, sigma_b: Doubled, k: Doubled) -> Doubled:
 
 
 def joint_average(
-    k: Kernel, pad: Move, mean: Move, padded: tuple[int, ...], sites: tuple[int, ...], border: np.ndarray | None = None
+    k: Kernel,
+    pad: Move,
+    mean: Move,
+    padded: tuple[int, ...],
+    sites: tuple[int, ...],
+    alone: Callable[[Array, Array], Array] | None = None,
 ) -> Kernel:
     """Average over a window that moves on both inputs together, as in a convolution or a flattening.
 
@@ -65,8 +69,9 @@ def joint_average(
         mean: `mean(array, pairs)` is the average, from arrays over padded sites to arrays over the new sites.
         padded: shape of the padded sites.
         sites: shape of the new sites.
-        border: where `mean` reads zeros beyond the border: the pairs of new sites, an array over them, whose windows do
-            not read them at the same offsets; None where it reads none.
+        alone: where `mean` reads zeros beyond the border, `alone(v11, v22)` of variances over padded sites is the mean
+            over windows of the variance of one site where the other is such a zero, over pairs of new sites. None
+            where all windows read the same offsets.
     """
     ntk = mean(pad(k.ntk, k.pairs), k.pairs)
     if k.k11 is None or k.k22 is None or k.d is None:
@@ -77,25 +82,13 @@ def joint_average(
     k11, k22 = mean(p11, full1), mean(p22, full2)
     before = Kernel(None, pad(k.d, k.pairs), None, None, ntk, padded)  # its k12 only tells shapes
     apart = mean(half_distance(*spread(p11, p22, before), before.k12), k.pairs)
-    if border is not None and k.pairs:
-        apart = apart + jnp.where(border, _at_the_border(before, p11, p22, k11, k22, mean), 0)
+    if alone is not None and k.pairs:  # of two sites, one of which is a zero, half the variance of the other
+        apart = apart + alone(at_sites(p11, padded), at_sites(p22, padded)) / 2
     after = Kernel(None, apart, None, None, ntk, sites)
     s11, s22 = spread(k11, k22, after)
     d = defect_from_distance(s11, s22, apart)
     k12 = ((s11 + s22) / 2 - apart) * jnp.sqrt(g1) * jnp.sqrt(g2)
     return Kernel(k11 * g1, k12, k22 * g2, d, ntk, sites, k.gaussian)
-
-
-def _at_the_border(before: Kernel, p11: Array, p22: Array, k11: Array, k22: Array, mean: Move) -> Array:
-    """What is missing where one of two windows reads a zero and the other does not: half the variance it reads there.
-
-    The mean over all of a window less that where both are inside.
-    """
-    after = Kernel(None, before.ntk, None, None, before.ntk, k11.shape[: before.ntk.ndim // 2])
-    shape = before.k12.shape
-    inside1, inside2 = (mean(jnp.broadcast_to(s, shape), True) for s in spread(p11, p22, before))
-    whole1, whole2 = spread(k11, k22, after)
-    return (whole1 - inside1 + whole2 - inside2) / 2
 
 
 def _scale(v: Array, sites: tuple[int, ...]) -> Array:
