@@ -54,8 +54,11 @@ def make_plan(network: Network, n1: int, n2: int | None, outputs: str, budget: i
     group = _even(network.size, group)
     split, held, way = sizes(group)
     items1, items2 = (n * (-(-network.size // group) if outputs == "full" else 1) for n in (n1, n2 or 0))
-    most = min(budget // 4, CACHE if jax.default_backend() == "cpu" else budget)
-    chunk = max(1, most // max(way, 1))
+    cache, all_items = CACHE if jax.default_backend() == "cpu" else budget, max(items1, items2)
+    if all_items * way <= min(budget // 4, 2 * cache):  # then nothing is copied to its place
+        chunk = all_items
+    else:
+        chunk = max(1, min(budget // 4, cache) // max(way, 1))
     block = None if (items1 + items2) * held <= budget // 2 else max(1, budget // (4 * held))
     tile = max(1, math.isqrt(budget // 4 // pair_bytes(network, split, outputs, group)))
     if n2 is None:  # only tiles on and above the diagonal are computed
