@@ -36,9 +36,9 @@ def turned_mean(layer: AbstractPlanar, tiles: Tiling, k: Array | list[Array]) ->
 def by_blocks(layer: AbstractPlanar, tiles: Tiling, k: list[Array]) -> Array:
     """Closed footprints: turn the second image of block h by R^h, slide one window over both, and turn back."""
     group = layer.group
-    turned = [_turn(block, matrix) for block, matrix in zip(k, group.matrices, strict=True)]
+    turned = [turn_second(block, matrix) for block, matrix in zip(k, group.matrices, strict=True)]
     means = [_window_mean(block, tiles, layer.strides, 2) for block in turned]
-    back = [_turn(block, matrix.T) for block, matrix in zip(means, group.matrices, strict=True)]
+    back = [turn_second(block, matrix.T) for block, matrix in zip(means, group.matrices, strict=True)]
     between = group.table[:, group.inverse].T  # [r, r'] -> r' r^-1
     return jnp.moveaxis(jnp.stack(back)[between], 1, 3)
 
@@ -64,7 +64,7 @@ def _places(layer: AbstractPlanar, tiles: Tiling) -> np.ndarray:
     return corner + (row * tiles.padded[1] + column)[:, None, :]
 
 
-def _turn(block: Array, matrix: np.ndarray) -> Array:
+def turn_second(block: Array, matrix: np.ndarray) -> Array:
     """`block` with R v in place of v = its last two axes, about their centre."""
     first, second = block.ndim - 2, block.ndim - 1
     if matrix[0, 0] == 0:

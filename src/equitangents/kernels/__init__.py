@@ -40,4 +40,5 @@ from .products import ntk_vector_product as ntk_vector_product
 from .products import projected_gradients as projected_gradients
 from .propagate import needs as needs
 from .propagate import propagate as propagate
+from .shortcut import shortcut as shortcut
 from .stax import as_stax as as_stax

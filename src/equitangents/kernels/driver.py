@@ -18,6 +18,7 @@ from .inputs import Batch, batch, check_inputs, input_covariances, vocabulary
 from .kernel import Kernel, Needs
 from .propagate import needs, propagate
 from .repeats import folded
+from .shortcut import shortened
 from .tiles import by_rows, gram, piece_entries, tile_rows
 
 Inputs = Array | Kernel
@@ -83,13 +84,13 @@ def kernel(net: AbstractLayer, x1: Inputs, x2: Array | None = None) -> Kernel:
         Covariances between all sites are kept, so this takes the memory that `nngp` saves.
     """
     _check(net, x1, x2)
-    return _whole(Description.of(folded(net)), x1, x2)
+    return _whole(_described(net, x1), x1, x2)
 
 
 def _matrices(net: AbstractLayer, x1: Inputs, x2: Array | None, names: tuple[str, ...]) -> tuple[Array, ...]:
     _check(net, x1, x2)
     if isinstance(x1, Kernel):
-        out = _whole(Description.of(folded(net)), x1, None)
+        out = _whole(_described(net, x1), x1, None)
         both = {"nngp": out.k12, "ntk": out.ntk}
         return tuple(both[name] for name in names)
     matrices = _in_tiles(net, x1, x2, names)
@@ -109,6 +110,7 @@ def _diagonal(net: AbstractLayer, x: Array, names: tuple[str, ...]) -> tuple[Arr
 
 def _in_tiles(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str, ...]) -> tuple[Array, ...]:
     other = x1 if x2 is None else x2
+    net = shortened(net, x1.shape[1:])
     rows = tile_rows(jax.default_backend(), _entries(net, x1.shape[1:]), x1.shape[0], other.shape[0])
     return _tiled(Description.of(folded(net)), x1, x2, names, rows, piece_entries(jax.default_backend()))
 
@@ -129,6 +131,11 @@ class Description(eqx.Module):
     def net(self) -> AbstractLayer:
         rest = iter(self.numbers)
         return jax.tree.unflatten(self.structure, [0.0 if zero else next(rest) for zero in self.zeros])
+
+
+def _described(net: AbstractLayer, x1: Inputs) -> Description:
+    shape = (*x1.sites, 1) if isinstance(x1, Kernel) else x1.shape[1:]  # rules of kernels know no channels
+    return Description.of(folded(shortened(net, shape)))
 
 
 @functools.partial(jax.jit, static_argnums=(3, 4, 5))
