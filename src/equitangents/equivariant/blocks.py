@@ -1,4 +1,4 @@
-r"""One block of covariances after the other, in place of all $|G|^2$: the kernel of a group convolution is a mean over G.
+r"""Group convolutions with one block of covariances after the other, in place of all $|G|^2$.
 
 Where footprints are closed under the group and windows lie symmetrically, covariances of functions on the group depend
 on r and r' only through $h = r' r^{-1}$, and with the second image turned,
@@ -9,10 +9,12 @@ $|G|$ equal terms and the window, and layers that act on sites alike do so in ea
 
 import dataclasses
 import functools
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jaxtyping import Array, PRNGKeyArray
 
@@ -137,7 +139,7 @@ def _(layer: Parallel | Concatenate | Product, group: PointGroup, shape: Shape) 
 
 
 def _over_trivial_group(net: AbstractLayer) -> AbstractLayer:
-    def change(layer: AbstractLayer) -> AbstractLayer:
+    def change(layer: Any) -> Any:  # or a number of another layer
         return dataclasses.replace(layer, group=point_group("C1")) if isinstance(layer, AbstractPlanar) else layer
 
     return jax.tree.map(change, net, is_leaf=lambda layer: isinstance(layer, AbstractPlanar))
@@ -163,7 +165,7 @@ def _(layer: TurnMean, k: Kernel) -> Kernel:
 
 
 def _mean_over_turns(layer: TurnMean, k: Kernel) -> tuple[Kernel, Array | None]:
-    """k12 and ntk after the pool, and the mean distance of sites that are pooled together, for `independent_average`."""
+    """k12 and ntk after the pool, and the mean distance of sites that are pooled together."""
     net, group = folded(layer.net), layer.group
     static: list[tuple[Shape, bool]] = []
 
@@ -199,7 +201,7 @@ def _mean_over_turns(layer: TurnMean, k: Kernel) -> tuple[Kernel, Array | None]:
     return Kernel(None, k12, None, None, ntk, () if layer.over == "all" else sites[1:], gaussian), apart
 
 
-def _turned(k: Kernel, matrix) -> Kernel:
+def _turned(k: Kernel, matrix: np.ndarray) -> Kernel:
     """The kernel of f and f' turned: R u in place of u, the site of the second input."""
 
     def own(v: Array | None) -> Array | None:
@@ -215,10 +217,5 @@ def _turned(k: Kernel, matrix) -> Kernel:
 
 def _with_itself(v: Array, k: Kernel) -> Kernel:
     """The kernel of an input with itself, from its variances between sites; without a tangent kernel."""
-    like = Kernel(None, v, None, None, v, k.sites)
-    return Kernel(v, v, v, defect_from_covariance(*_ordered(v, like)), jnp.zeros_like(v), k.sites, k.gaussian)
-
-
-def _ordered(v: Array, like: Kernel) -> tuple[Array, Array, Array]:
-    s1, s2 = spread(v, v, like)
-    return s1, v, s2
+    s1, s2 = spread(v, v, Kernel(None, v, None, None, v, k.sites))
+    return Kernel(v, v, v, defect_from_covariance(s1, v, s2), jnp.zeros_like(v), k.sites, k.gaussian)

@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
+from ..numerics import materialise
 from .planar import AbstractPlanar, Tiling
 
 
@@ -78,6 +79,8 @@ def turn_second(block: Array, matrix: np.ndarray) -> Array:
 def _window_mean(k: Array, tiles: Tiling, steps: tuple[int, int], copies: int) -> Array:
     """Mean over the footprint, all copies of (height, width) moved by the same offset."""
     spans = [(n - 1) * step + 1 for n, step in zip(tiles.sites, steps, strict=True)]
+    if copies == 2:
+        k = materialise(k)  # what led to it would be computed again for each place of the footprint
     total = None
     for place in tiles.moved[0]:
         start = divmod(int(place), tiles.frame[1])

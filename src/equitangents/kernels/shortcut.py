@@ -8,9 +8,7 @@ from ..nets.base import Shape
 
 
 @functools.singledispatch
-def shortcut(
-    layer: AbstractLayer, after: tuple[AbstractLayer, ...], shape: Shape
-) -> tuple[AbstractLayer, int] | None:
+def shortcut(layer: AbstractLayer, after: tuple[AbstractLayer, ...], shape: Shape) -> tuple[AbstractLayer, int] | None:
     """One layer in place of `layer` and the first few `after` it, of the same kernel at less cost.
 
     The default, None, is that there is none. `nngp`, `ntk` and `kernel` take what is offered.
