@@ -1,8 +1,8 @@
 """Kernels of pooled group convolutions, turn by turn and with all blocks: `python -m benchmarks.group_kernel`.
 
 NNGP and NTK in float64 of Lift, Relu, GroupConv, Relu, GroupPool, Dense, windows of 3 x 3, each in a program of its
-own: processor seconds of the fastest of a few calls after the first, which compiles, and the most megabytes beyond those
-before the call. One pair is the least that either way can hold; of more pairs the driver takes a few at once.
+own: processor seconds of the fastest of a few calls after the first, which compiles, and the most megabytes beyond
+those before the call. One pair is the least that either way can hold; of more pairs the driver takes a few at once.
 `--large`: one call for all pairs of 100 images of 28 x 28 with 100 others, and the peak of the whole program.
 """
 

@@ -20,7 +20,7 @@ from jaxtyping import Array, PRNGKeyArray
 
 from ..groups import PointGroup, point_group
 from ..kernels import Kernel, Needs, needs, propagate, shortcut
-from ..kernels.kernel import at_sites, defect_from_covariance, defect_from_distance, half_distance, spread
+from ..kernels.kernel import at_sites, defect_from_covariance, defect_from_distance, half_distance, spread, variances_of
 from ..kernels.linear import mean_of_all
 from ..kernels.repeats import folded
 from ..nets import (
@@ -158,7 +158,7 @@ def _(layer: TurnMean, k: Kernel) -> Kernel:
     kept = [v is not None and v.ndim == 2 * len(k.sites) for v in (k.k11, k.k22)]
     if not all(kept) or apart is None:
         return out
-    k11, k22 = (_mean_over_turns(layer, _with_itself(v, k))[0].k12 for v in (k.k11, k.k22))
+    k11, k22 = (_mean_over_turns(layer, _with_itself(v, k))[0].k12 for v in variances_of(layer, k))
     s11, s22 = spread(k11, k22, out)
     d = jnp.minimum(defect_from_covariance(s11, out.k12, s22), defect_from_distance(s11, s22, apart))
     return Kernel(k11, out.k12, k22, d, out.ntk, out.sites, out.gaussian)

@@ -32,8 +32,8 @@ class Lift(AbstractPlanar):
         sigma_b: standard deviation of the biases.
         lambda_w: learning-rate factor of the weights, before 1/fan_in; None means sigma_w**2.
         lambda_b: learning-rate factor of the biases; None means sigma_b**2.
-        negative_control: allow what breaks the symmetry. Kernels then come from the tables of the group, with all pairs of its
-            elements; without it one turn is done after the other where that is exact, at a tenth of the memory.
+        negative_control: allow what breaks the symmetry. Kernels then come from the tables of the group, with all pairs
+            of its elements; without it, one turn after the other where that is exact, at a tenth of the memory.
 
     Raises:
         ValueError: a footprint or window that the group does not map to itself; on use, windows that do not lie
