@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 from typing import Literal
 
 import jax
@@ -125,8 +126,8 @@ def _variances_after(layer: AbstractActivation, v: Array, sites: tuple[int, ...]
         return second_moment(layer, v)
     one = Kernel(None, v, None, None, v, sites)
     s1, s2 = spread(v, v, one)
-    size = round(v.size**0.5)
-    same_site = jnp.eye(size, dtype=bool).reshape(v.shape)
+    size = math.prod(sites)
+    same_site = jnp.eye(size, v.size // size, dtype=bool).reshape(v.shape)
     d = jnp.where(same_site, 0, defect_from_covariance(s1, v, s2))
     return dual(layer, s1, s2, d)[0]
 

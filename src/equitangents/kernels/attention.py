@@ -14,13 +14,14 @@ from jaxtyping import Array
 
 from ..nets import Attention
 from ..nets.attention import score
-from .kernel import Kernel, Needs, defect_from_covariance, spread
+from .kernel import Kernel, Needs, check_all_pairs, defect_from_covariance, spread
 from .linear import apply_weights, zeroed
 from .propagate import needs, propagate
 
 
 @propagate.register(Attention)
 def _(layer: Attention, k: Kernel) -> Kernel:
+    check_all_pairs(layer, k)
     if k.k11 is None or k.k22 is None or not k.pairs:
         raise ValueError("Attention expected sites and covariances between them, of each input with itself too.")
     if layer.query is None:

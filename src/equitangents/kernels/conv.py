@@ -11,7 +11,7 @@ from jaxtyping import Array
 from ..nets import Conv, ConvLocal, DepthwiseConv
 from ..nets.base import Shape
 from ..nets.window import reach, window_margins, window_output
-from .kernel import Kernel, Needs
+from .kernel import Kernel, Needs, check_all_pairs
 from .linear import apply_weights, joint_average
 from .propagate import needs, propagate
 
@@ -114,6 +114,7 @@ def _sum_of_moved_pairs(k: Array, sites: Shape, axis: int, moves: list[int]) -> 
 
 def convolved(layer: Conv | ConvLocal | DepthwiseConv, k: Kernel) -> Kernel:
     """Averages over the window, before weights and biases."""
+    check_all_pairs(layer, k)
     apart = layer.apart if isinstance(layer, Conv) else (1,) * len(layer.window)
     sites = window_output(layer, k.sites, reach(layer.window, apart), layer.steps, layer.padding)
 

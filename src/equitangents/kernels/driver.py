@@ -176,7 +176,8 @@ def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:
     widest = 1
     known: dict[Any, tuple[int, ...]] = {}
     for layer, before in zip(layers, reversed(wanted), strict=False):
-        widest = max(widest, math.prod(shape[:-1]) ** (2 if before.pairs else 1))
+        held = before.held or math.prod(shape[:-1]) ** 2
+        widest = max(widest, held if before.pairs else math.prod(shape[:-1]))
         kind = (jax.tree.structure(layer), shape)
         shape = known[kind] = known[kind] if kind in known else output_shape(layer, shape)
     return max(widest, math.prod(shape[:-1]) ** 2)
@@ -218,6 +219,11 @@ def _propagated(net: AbstractLayer, k: Kernel) -> Kernel:
 def _between_sites(k: Array, out: Kernel) -> Array:
     """(n1, n2, *sites, *sites): where only equal sites are known the network mixes none, and this is an error."""
     if k.ndim == 2 + 2 * len(out.sites):
+        if k.shape[2:] != (*out.sites, *out.sites):
+            raise ValueError(
+                "expected a network whose output is no function on a group of rotations, of which only the correlation "
+                "k(g h^-1) is held; end it with RotationPool or RotationProjection, or see `kernel(net, x1, x2)`."
+            )
         return k
     raise ValueError("expected covariances between all sites of the output; `needs` of a layer drops them.")
 

@@ -1,5 +1,7 @@
 """Dropout at infinite width: an entry with itself gains variance, masks of different entries are independent."""
 
+import math
+
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -35,7 +37,8 @@ def _same_site(v: Array, sites: tuple[int, ...]) -> Array:
     """Where an array over sites, or pairs of sites, has one site with itself."""
     if not sites or v.ndim == len(sites):
         return jnp.ones(v.shape, bool)
-    return jnp.eye(round(v.size**0.5), dtype=bool).reshape(v.shape)
+    size = math.prod(sites)
+    return jnp.eye(size, v.size // size, dtype=bool).reshape(v.shape)
 
 
 @needs.register(Dropout)

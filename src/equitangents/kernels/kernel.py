@@ -1,5 +1,6 @@
 """The covariances of one pair of inputs, as they go through a network."""
 
+import math
 from typing import Literal
 
 import equinox as eqx
@@ -14,7 +15,9 @@ class Kernel(eqx.Module):
     """Covariances and tangent kernel of one pair of inputs, at one place in a network.
 
     Shapes are those of one pair; the driver adds batch axes by `vmap`. `sites` is the shape of the sites, `pairs`
-    stands for `(*sites, *sites)`. A vector has `sites = ()`, where the two agree.
+    stands for `(*sites, *sites)`. A vector has `sites = ()`, where the two agree. Over a group too large for all pairs, a
+    covariance that depends on $g h^{-1}$ alone is held as one row: `sites` is (1,), arrays over pairs have shape
+    (1, n), and the first column is that of g = h.
 
     Attributes:
         k11: variance of the first input, of shape `sites`; `pairs` where sites are averaged later; None if not needed.
@@ -42,6 +45,12 @@ class Kernel(eqx.Module):
     low22: Array | None = None
 
     @property
+    def one_row(self) -> bool:
+        """Whether of all pairs only the row of one site is held."""
+        held = self.d if self.k12 is None else self.k12
+        return self.pairs and held is not None and held.size != math.prod(self.sites) ** 2
+
+    @property
     def pairs(self) -> bool:
         """Whether covariances between different sites are held."""
         held = self.d if self.k12 is None else self.k12
@@ -55,16 +64,20 @@ class Needs(eqx.Module):
         pairs: covariances k12 and tangent kernel between different sites.
         variances: of each input with itself: not at all, at each site, or between different sites.
         digits: what rounding takes from variances of single precision, too.
+        held: how many numbers pairs take here, where one row of them is held; None for all of them.
     """
 
     pairs: bool = eqx.field(static=True)
     variances: Literal["none", "sites", "pairs"] = eqx.field(static=True)
     digits: bool = eqx.field(static=True, default=False)
+    held: int | None = eqx.field(static=True, default=None)
 
     def __or__(self, other: "Needs") -> "Needs":
         order = ("none", "sites", "pairs")
         variances = max(self.variances, other.variances, key=order.index)
-        return Needs(self.pairs or other.pairs, variances, self.digits or other.digits)
+        rows = [wanted.held for wanted in (self, other) if wanted.pairs]
+        held = None if None in rows else max(rows, default=None)  # type: ignore[type-var]
+        return Needs(self.pairs or other.pairs, variances, self.digits or other.digits, held)
 
 
 def at_sites(k: Array, sites: tuple[int, ...]) -> Array:
@@ -74,7 +87,7 @@ def at_sites(k: Array, sites: tuple[int, ...]) -> Array:
     size = 1
     for n in sites:
         size *= n
-    return jnp.diagonal(k.reshape(size, size)).reshape(sites)
+    return jnp.diagonal(k.reshape(size, -1)).reshape(sites)
 
 
 def diagonal(k: Kernel) -> Kernel:
@@ -92,6 +105,15 @@ def spread(k11: Array, k22: Array, k: Kernel) -> tuple[Array, Array]:
         ones = (1,) * len(k.sites)
         k11, k22 = k11.reshape(*k.sites, *ones), k22.reshape(*ones, *k.sites)
     return k11, k22
+
+
+def check_all_pairs(layer: AbstractLayer, k: Kernel) -> None:
+    """Raise where only one row of the pairs of sites is held: `layer` mixes sites in a way that needs all of them."""
+    if k.one_row:
+        raise ValueError(
+            f"{type(layer).__name__} expected covariances between all sites, got those of a function on a group, which "
+            "depend on g h^-1 alone; use Dense, RotationConv, RotationPool or RotationProjection after RotationLift."
+        )
 
 
 def variances_of(layer: AbstractLayer, k: Kernel) -> tuple[Array, Array]:

@@ -5,13 +5,14 @@ from jaxtyping import Array
 
 from ..nets import ConvLocal
 from .conv import convolved
-from .kernel import Kernel, Needs, at_sites, diagonal
+from .kernel import Kernel, Needs, at_sites, check_all_pairs, diagonal
 from .linear import apply_weights
 from .propagate import needs, propagate
 
 
 @propagate.register(ConvLocal)
 def _(layer: ConvLocal, k: Kernel) -> Kernel:
+    check_all_pairs(layer, k)
     kept = [v is not None and bool(k.sites) and v.ndim == 2 * len(k.sites) for v in (k.k11, k.k22)]
     one = diagonal(k)
     v11, v22 = (None if v is None else at_sites(v, k.sites) for v in (k.k11, k.k22))

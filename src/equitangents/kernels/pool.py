@@ -8,18 +8,20 @@ from jaxtyping import Array
 from ..nets import AvgPool, Flatten, GlobalAvgPool, GlobalSumPool, MaxPool, SumPool
 from ..nets.window import pad_sites, window_margins, window_output
 from .conv import window_mean
-from .kernel import Kernel, Needs, at_sites, diagonal, spread, variances_of
+from .kernel import Kernel, Needs, at_sites, check_all_pairs, diagonal, spread, variances_of
 from .linear import global_average, independent_average, joint_average, mean_of_all, scaled
 from .propagate import needs, propagate
 
 
 @propagate.register(GlobalAvgPool)
 def _(layer: GlobalAvgPool, k: Kernel) -> Kernel:
+    check_all_pairs(layer, k)
     return global_average(k)
 
 
 @propagate.register(GlobalSumPool)
 def _(layer: GlobalSumPool, k: Kernel) -> Kernel:
+    check_all_pairs(layer, k)
     size = math.prod(k.sites)
     return scaled(global_average(k), size, size)
 
@@ -46,6 +48,7 @@ def _(layer: MaxPool, k: Kernel) -> Kernel:
 
 
 def _averaged(layer: AvgPool | SumPool, k: Kernel) -> Kernel:
+    check_all_pairs(layer, k)
     margins = window_margins(k.sites, layer.window, layer.steps, layer.padding)
     sites = window_output(layer, k.sites, layer.window, layer.steps, layer.padding)
 

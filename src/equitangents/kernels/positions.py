@@ -4,13 +4,14 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..nets import Positions
-from .kernel import Kernel, at_sites
+from .kernel import Kernel, at_sites, check_all_pairs
 from .linear import scaled
 from .propagate import independent_sum, propagate
 
 
 @propagate.register(Positions)
 def _(layer: Positions, k: Kernel) -> Kernel:
+    check_all_pairs(layer, k)
     dtype = k.k12.dtype
     r = jnp.asarray(layer.covariance(k.sites), dtype).reshape(*k.sites, *k.sites)
     size, rate = jnp.asarray(layer.sigma_b**2, dtype), jnp.asarray(layer.rate_b, dtype)

@@ -14,13 +14,14 @@ from jaxtyping import Array
 
 from ..nets import Recurrent
 from ..nets.recurrent import follows
-from .kernel import Kernel, Needs, at_sites, defect_from_covariance, diagonal, spread
+from .kernel import Kernel, Needs, at_sites, check_all_pairs, defect_from_covariance, diagonal, spread
 from .linear import apply_weights, scaled
 from .propagate import independent_sum, needs, propagate
 
 
 @propagate.register(Recurrent)
 def _(layer: Recurrent, k: Kernel) -> Kernel:
+    check_all_pairs(layer, k)
     read = apply_weights(layer.read, k)
     if read.k11 is None or read.k22 is None or read.d is None:
         raise ValueError("Recurrent needs variances at each time; `needs` of a layer behind it is wrong.")

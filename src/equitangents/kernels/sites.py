@@ -8,13 +8,14 @@ from jaxtyping import Array
 
 from ..nets import SiteMap, Slice
 from ..nets.sites import map_axis
-from .kernel import Kernel, Needs
+from .kernel import Kernel, Needs, check_all_pairs
 from .linear import independent_average
 from .propagate import needs, propagate
 
 
 @propagate.register(Slice)
 def _(layer: Slice, k: Kernel) -> Kernel:
+    check_all_pairs(layer, k)
     index = (*layer.slices, *(slice(None),) * (len(k.sites) - len(layer.index)))
 
     def read(array: Array) -> Array:
@@ -31,6 +32,7 @@ def _(layer: Slice, after: Needs) -> Needs:
 
 @propagate.register(SiteMap)
 def _(layer: SiteMap, k: Kernel) -> Kernel:
+    check_all_pairs(layer, k)
     axes = len(k.sites)
     sites = (*k.sites[: layer.axis], len(layer.matrix), *k.sites[layer.axis + 1 :])
 

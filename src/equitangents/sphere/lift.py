@@ -1,0 +1,103 @@
+"""Lifting: from signals on the circle or the sphere to functions on the group of rotations."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, PRNGKeyArray
+
+from ..kernels import Kernel, Needs, apply_weights, needs, propagate
+from ..kernels.kernel import at_sites, defect_from_distance, half_distance
+from ..nets.base import Params, Scalar, Shape, check_shape
+from .groups import AbstractRotations
+from .layers import AbstractRotationWeights, check_group
+
+
+class RotationLift(AbstractRotationWeights):
+    r"""$z_i(R) = \sigma_w (c\,V)^{-1/2} \sum_j \int k_{ij}(x)\, f_j(Rx)\, dx + \sigma_b b_i$, k white noise, V = 2 pi or 4 pi.
+
+    Takes signals by their real harmonic coefficients, `(coefficients, c)`, to functions at the nodes of the group,
+    `(group.size, width)`. White noise has coefficients $k_{lm} \sim N(0, 1)$; only degrees that the signal has count.
+
+    At infinite width the covariance depends on $Q = R R'^{-1}$ alone,
+    $k(Q) = \sigma_w^2 (c\,V)^{-1} \sum_j f_j^T D(Q) f'_j + \sigma_b^2$, and so it stays in all later layers. A `Kernel`
+    here holds one row: covariances of the first input at $QR'$ and the second at $R'$, for any R', with Q = 1 and
+    then the nodes; `sites` is (1,), and each array over pairs has shape (1, 1 + group.size). Activations, `Dense` (which
+    acts at each rotation alone) and `RotationConv` keep that form, and RotationPool or RotationProjection end it.
+
+    Attributes:
+        group: `SO2(order)` for signals on the circle, `SO3(order)` on the sphere.
+        width: number of output channels; ignored by infinite-width rules.
+        sigma_w: standard deviation of the weights, before the factor 1/sqrt(fan_in), fan_in = c.
+        sigma_b: standard deviation of the biases.
+        lambda_w: learning-rate factor of the weights, before 1/fan_in; None means sigma_w**2.
+        lambda_b: learning-rate factor of the biases; None means sigma_b**2.
+
+    References:
+        Cohen et al. (2018), arXiv:1801.10130; Misof, Kessel and Gerken (2024), arXiv:2406.06504.
+
+    >>> from equitangents.nets import output_shape
+    >>> from equitangents.sphere import SO3
+    >>> output_shape(RotationLift(SO3(3), 16), (25, 1))
+    (108, 16)
+    """
+
+    def __init__(
+        self,
+        group: Any,
+        width: int,
+        *,
+        sigma_w: Scalar = 1.0,
+        sigma_b: Scalar = 0.0,
+        lambda_w: Scalar | None = None,
+        lambda_b: Scalar | None = None,
+    ):
+        check_group(self, group)
+        self.group, self.width = group, width
+        self.sigma_w, self.sigma_b = sigma_w, sigma_b
+        self.lambda_w, self.lambda_b = lambda_w, lambda_b
+
+    def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
+        check_shape(self, shape, sites=1)
+        self.group.lmax(shape[0])
+        return (self.group.size, self.width), self.draw(key, (shape[0] * shape[1], self.width))
+
+    def apply(self, params: Params, x: Array) -> Array:
+        group = self.group
+        orbit = [  # coefficients of f(Rx), D(R)^T f
+            jnp.einsum("qmn,mc->qnc", jnp.asarray(group.irreps(l), x.dtype), x[own])
+            for l, own in enumerate(group.degrees(group.lmax(len(x))))
+        ]
+        flat = jnp.concatenate(orbit, axis=1).reshape(group.size, -1) / group.volume**0.5
+        return self.combine(params, lambda w: flat @ w, x, x.shape[-1], (x.size, self.width))
+
+
+@propagate.register(RotationLift)
+def _(layer: RotationLift, k: Kernel) -> Kernel:
+    if len(k.sites) != 1 or not k.pairs:
+        raise ValueError(f"RotationLift expected covariances of signals (coefficients, c), got sites {k.sites}.")
+    layer.group.lmax(k.sites[0])
+    k12, ntk = (row(layer.group, array) for array in (k.k12, k.ntk))
+    if k.k11 is None or k.k22 is None or k.d is None:
+        return apply_weights(layer, Kernel(None, k12, None, None, ntk, (1,)))
+    own11, own22, d = (at_sites(v, k.sites) for v in (k.k11, k.k22, k.d))
+    v11, v22 = jnp.sum(own11) / layer.group.volume, jnp.sum(own22) / layer.group.volume
+    # degree 0 does not turn, so that all that is subtracted is what turning changes
+    moved = row(layer.group, k.k12.at[0, 0].set(0))
+    apart = jnp.sum(half_distance(own11, own22, d)) / layer.group.volume + moved[0, 0] - moved
+    defect = defect_from_distance(v11, v22, apart)
+    k11, k22 = (
+        row(layer.group, array) if array.ndim == 2 else v[None]
+        for array, v in ((k.k11, v11), (k.k22, v22))
+    )
+    return apply_weights(layer, Kernel(k11, k12, k22, defect, ntk, (1,)))
+
+
+@needs.register(RotationLift)
+def _(layer: RotationLift, after: Needs) -> Needs:
+    return Needs(True, after.variances)
+
+
+def row(group: AbstractRotations, a: Array) -> Array:
+    """Covariances at Q = 1 and at the nodes, shape (1, 1 + group.size), from those of coefficients."""
+    same = jnp.trace(a)[None]
+    return jnp.concatenate([same, group.correlation(a)])[None] / group.volume
