@@ -1,6 +1,8 @@
 """Signals on the circle and the sphere: harmonics, rotations, and networks over SO(2) and SO(3) with their kernels."""
 
 from .conv import RotationConv as RotationConv
+from .density import spherical_densities as spherical_densities
+from .flow import EquivariantFlow as EquivariantFlow
 from .groups import SO2 as SO2
 from .groups import SO3 as SO3
 from .harmonics import real_harmonics as real_harmonics

@@ -11,6 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
+from scipy.special import eval_legendre, roots_jacobi
 
 from ..groups.value import Value, frozen
 from .transform import band_limit
@@ -122,20 +123,27 @@ class SO2(AbstractRotations):
 
 
 class SO3(AbstractRotations):
-    r"""Rotations of space at Euler angles $\alpha, \gamma = \pi k/B$, k < 2B, and B Gauss-Legendre nodes in cos(beta).
+    r"""Rotations of space at Euler angles $\alpha, \gamma = \pi k/B$, k < 2B, and B + 1 Gauss-Lobatto nodes in cos(beta).
 
-    For order B: 4 B^3 nodes, alpha slowest. They act on signals on the sphere, of (lmax + 1)^2 coefficients of real
-    harmonics. Degree 1 is a vector in the order y, z, x.
+    For order B: 4 B^2 (B + 1) nodes, alpha slowest. They act on signals on the sphere, of (lmax + 1)^2 coefficients of
+    real harmonics. Degree 1 is a vector in the order y, z, x.
+
+    The nodes hold the unit element, where k(Q) of a signal with itself has its peak, or its kink. So the first degree
+    that is not integrated, 2B, counts too much and not too little: B Gauss-Legendre nodes are exact to the same degree,
+    but Gram matrices of pooled kernels come out indefinite there.
+
+    References:
+        Abramowitz and Stegun (1964), 25.4.32.
 
     >>> SO3(4).size
-    256
+    320
     """
 
     volume = 4 * np.pi
 
     @property
     def beta(self) -> np.ndarray:
-        return np.arccos(np.polynomial.legendre.leggauss(self.order)[0][::-1])
+        return np.arccos(_lobatto(self.order + 1)[0])
 
     @property
     def angles(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -145,9 +153,8 @@ class SO3(AbstractRotations):
         return alpha.ravel(), beta.ravel(), gamma.ravel()
 
     def _weights(self) -> np.ndarray:
-        w = np.polynomial.legendre.leggauss(self.order)[1][::-1] / 2
-        n = 2 * self.order
-        return np.broadcast_to(w[:, None], (n, self.order, n)).ravel() / n**2
+        w, n = _lobatto(self.order + 1)[1] / 2, 2 * self.order
+        return np.broadcast_to(w[:, None], (n, len(w), n)).ravel() / n**2
 
     def start(self, l: int) -> int:
         return l * l
@@ -184,6 +191,13 @@ def turned(l: int, angle) -> np.ndarray:
     return np.stack([np.stack([c, s], -1), np.stack([-s, c], -1)], -2)
 
 
+def _lobatto(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """n > 1 nodes from 1 to -1, both included, and weights; exact for polynomials of degree 2n - 3."""
+    inner = roots_jacobi(n - 2, 1, 1)[0] if n > 2 else np.zeros(0)
+    x = np.concatenate([[1.0], inner[::-1], [-1.0]])
+    return x, 2 / (n * (n - 1) * eval_legendre(n - 1, x) ** 2)
+
+
 @functools.lru_cache(maxsize=128)
 def _irreps(group: SO3, l: int) -> np.ndarray:
     return frozen(wigner_real(l, *group.angles))
@@ -194,7 +208,7 @@ def _correlation_tables(group: SO3, lmax: int) -> tuple[np.ndarray, ...]:
     """Places of the blocks of each degree, basis of m, d^l_mn(beta), and e^{-i n gamma} and e^{-i m alpha}, m >= 0."""
     size, span = (lmax + 1) ** 2, 2 * lmax + 1
     places = np.full((lmax + 1, span, span), size * size)
-    basis, meridians = np.zeros((span, span), complex), np.zeros((group.order, lmax + 1, lmax + 1, span))
+    basis, meridians = np.zeros((span, span), complex), np.zeros((len(group.beta), lmax + 1, lmax + 1, span))
     basis[:] = real_basis(lmax)  # that of a lower degree is its middle
     for l in range(lmax + 1):
         own, inside = np.arange(l * l, (l + 1) ** 2), slice(lmax - l, lmax + l + 1)

@@ -38,7 +38,7 @@ class RotationLift(AbstractRotationWeights):
     >>> from equitangents.nets import output_shape
     >>> from equitangents.sphere import SO3
     >>> output_shape(RotationLift(SO3(3), 16), (25, 1))
-    (108, 16)
+    (144, 16)
     """
 
     def __init__(
@@ -81,10 +81,12 @@ def _(layer: RotationLift, k: Kernel) -> Kernel:
         return apply_weights(layer, Kernel(None, k12, None, None, ntk, (1,)))
     own11, own22, d = (at_sites(v, k.sites) for v in (k.k11, k.k22, k.d))
     v11, v22 = jnp.sum(own11) / layer.group.volume, jnp.sum(own22) / layer.group.volume
-    # degree 0 does not turn, so that all that is subtracted is what turning changes
+    # degree 0 does not turn, so that all that is subtracted is what turning changes; what rounding leaves counts as 0
     moved = row(layer.group, k.k12.at[0, 0].set(0))
-    apart = jnp.sum(half_distance(own11, own22, d)) / layer.group.volume + moved[0, 0] - moved
-    defect = defect_from_distance(v11, v22, apart)
+    lost, rounding = moved[0, 0] - moved, 16 * jnp.finfo(moved.dtype).eps * (v11 + v22)
+    lost = jnp.where(jnp.abs(lost) < rounding, 0, lost)
+    apart = jnp.sum(half_distance(own11, own22, d)) / layer.group.volume + lost
+    defect = defect_from_distance(v11, v22, jnp.where((lost < 0) & (apart < rounding), 0, apart))
     k11, k22 = (
         row(layer.group, array) if array.ndim == 2 else v[None]
         for array, v in ((k.k11, v11), (k.k22, v22))

@@ -1,0 +1,134 @@
+"""Finite networks over SO(2) and SO(3): equivariance, and the kernels they tend to."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from equitangents.kernels import empirical_ntk, kernel, nngp, nngp_and_ntk
+from equitangents.nets import Activation, Dense, Identity, Relu, Serial, output_shape
+from equitangents.sphere import (
+    SO2,
+    SO3,
+    RotationConv,
+    RotationLift,
+    RotationPool,
+    RotationProjection,
+    euler_angles,
+    random_rotations,
+    rotate,
+    rotate_circle,
+    wigner_real,
+)
+from equitangents.sphere.groups import turned
+from equitangents.testing import assert_matches_monte_carlo
+
+
+def square(z):
+    return z**2
+
+
+GROUPS = [SO2(6), SO3(4)]
+
+
+def turn(group, f, key):
+    """A signal turned at random, and the irreps of the turn."""
+    if isinstance(group, SO2):
+        angle = float(jr.uniform(key, maxval=6.0))
+        return rotate_circle(f, angle), lambda l: turned(l, angle)
+    (r,) = random_rotations(key, 1)
+    return rotate(f, r), lambda l: wigner_real(l, *euler_angles(r))
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=repr)
+def test_polynomial_networks_are_equivariant_to_rounding(group, getkey):
+    """A square of a signal of degree 1 has degree 2, which the nodes resolve."""
+    f = jr.normal(getkey(), (group.start(2), 2))
+    moved, irreps = turn(group, f, getkey())
+    for l in range(3):
+        net = Serial(
+            RotationLift(group, 3), Activation(square), RotationConv(group, 4, sigma_b=0.3), RotationProjection(group, l)
+        )
+        params = net.init(getkey(), f.shape)[1]
+        out = net.apply(params, f)
+        assert out.shape == (group.dim(l), 4) == output_shape(net, f.shape)
+        assert jnp.max(jnp.abs(net.apply(params, moved) - irreps(l) @ out)) < 1e-12
+        assert jnp.max(jnp.abs(out)) > 1e-2
+
+
+def test_relu_networks_are_equivariant_up_to_aliasing_which_falls_with_the_order(getkey):
+    f = jr.normal(getkey(), (9, 1))
+    (r,) = random_rotations(getkey(), 1)
+    gaps = []
+    for order in (4, 8):
+        net = Serial(RotationLift(SO3(order), 32), Relu(), RotationConv(SO3(order), 8, lmax=3), RotationPool(SO3(order)))
+        params = net.init(jr.key(1), f.shape)[1]
+        gaps.append(float(jnp.max(jnp.abs(net.apply(params, rotate(f, r)) - net.apply(params, f)))))
+    assert gaps[1] < gaps[0] / 4
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=repr)
+def test_the_lift_is_the_integral_against_a_filter(group, getkey):
+    """At each node, the inner product of f(Rx) with the filter, by its coefficients."""
+    f = jr.normal(getkey(), (group.start(3), 2))
+    net = RotationLift(group, 3, sigma_w=1.4)
+    params = net.init(getkey(), f.shape)[1]
+    filters = params["w"].reshape(*f.shape, 3)
+    back = np.zeros((group.size, len(f), len(f)))
+    for l, own in enumerate(group.degrees(2)):
+        back[:, own, own] = np.linalg.inv(group.irreps(l))
+    expected = 1.4 * jnp.einsum("qmn,nc,mci->qi", back, f, filters) / (2 * group.volume) ** 0.5
+    assert jnp.max(jnp.abs(net.apply(params, f) - expected)) < 1e-13
+
+
+@pytest.mark.parametrize("group", [SO2(3), SO3(3)], ids=repr)
+def test_convolution_draws_have_the_covariance_of_the_average_over_the_group(group, getkey):
+    """Exactly, by all filters of a basis: sum over filters of z(R) z(R') is the covariance, of input below the limit."""
+    f = jr.normal(getkey(), (group.start(2), 1))
+    lift = RotationLift(group, 1)
+    x = lift.apply({"w": jr.normal(getkey(), (f.size, 1))}, f)
+    conv = RotationConv(group, 1)
+    shape = conv.init(jr.key(0), x.shape)[1]["w"].shape
+    basis = jnp.eye(shape[0])[:, :, None, None]
+    z = jax.vmap(lambda w: conv.apply({"w": w}, x))(basis)[:, :, 0]
+    covariance = z.T @ z
+    # the same from Q = R R'^-1 at the nodes, R' = 1: both functions turned alike at all nodes
+    self_correlation = jnp.einsum("q,qa,qb->ab", group.weights, x, x)[0, 0]
+    assert jnp.max(jnp.abs(jnp.diagonal(covariance) - self_correlation)) < 1e-12
+    values = [
+        jnp.einsum("qmn,nc->qmc", group.irreps(l), jnp.einsum("q,qmn,qc->mc", group.weights, group.irreps(l), x))
+        for l in range(2)
+    ]
+    assert all(jnp.all(jnp.isfinite(v)) for v in values)
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=repr)
+def test_covariances_of_random_networks_are_those_of_infinite_width(group, getkey):
+    """Two layers below the nonlinearity's infinite width: means over draws are exact up to the nodes' quadrature."""
+    x = jr.normal(getkey(), (2, group.start(2), 2))
+    net = Serial(RotationLift(group, 64, sigma_w=1.2, sigma_b=0.3), Identity(), RotationConv(group, 2), RotationPool(group))
+
+    def draw(key):
+        out = jax.vmap(net.apply, (None, 0))(net.init(key, x.shape[1:])[1], x)
+        return jnp.mean(out[:, None] * out[None], axis=-1)
+
+    assert_matches_monte_carlo(jax.lax.map(draw, jr.split(getkey(), 2000), batch_size=100), nngp(net, x))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("middle", ["conv", "dense"])
+def test_wide_networks_have_both_kernels(middle, getkey):
+    """Width 256, ReLU, two hidden layers; the limit's own error is 1/width, below the standard errors here."""
+    group = SO3(4)
+    x = jr.normal(getkey(), (2, 4, 1)) * 2
+    layer = RotationConv(group, 256, sigma_b=0.3) if middle == "conv" else Dense(256, sigma_b=0.3)
+    net = Serial(RotationLift(group, 256), Relu(), layer, Relu(), RotationPool(group), Dense(1))
+
+    def draw(key):
+        params = net.init(key, x.shape[1:])[1]
+        out = jax.vmap(net.apply, (None, 0))(params, x)[:, 0]
+        return jnp.stack([out[:, None] * out[None], empirical_ntk(net.apply, params, x)])
+
+    draws = jax.lax.map(draw, jr.split(getkey(), 300))
+    assert_matches_monte_carlo(draws, jnp.stack(nngp_and_ntk(net, x)))
