@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 
-from equitangents import equivariant, kernel, nets, nngp_and_ntk
+from equitangents import equivariant, kernel, nets, nngp_and_ntk, sphere
 from equitangents.equivariant import ActionLift, GroupConv, GroupPool, Lift, RegularConv
 from equitangents.groups import cyclic, permutation_action
 from equitangents.kernels import empirical_ntk
@@ -49,8 +49,10 @@ from equitangents.nets import (
     mup,
     output_shape,
 )
+from equitangents.sphere import SO2, SO3, RotationConv, RotationLift, RotationPool, RotationProjection
 
 VECTOR, SIGNAL, IMAGE = (3,), (4, 2), (4, 4, 1)
+CIRCLE, SPHERE, TURNS = (3, 1), (4, 1), SO2(3)
 SHIFT = permutation_action(cyclic(3), [[(i + g) % 3 for i in range(3)] for g in range(3)], axis=-2)
 
 # name of the class: the smallest network that shows it, and the shape of one example
@@ -87,6 +89,10 @@ EXAMPLES: dict[str, tuple[nets.AbstractLayer, tuple[int, ...]]] = {
     "GroupPool": (Serial(Lift("C2", 2, 1), GroupPool()), IMAGE),
     "ActionLift": (ActionLift(SHIFT, 2), (3, 1)),
     "RegularConv": (Serial(ActionLift(SHIFT, 2), Relu(), RegularConv(cyclic(3), 2)), (3, 1)),
+    "RotationLift": (Serial(RotationLift(SO3(2), 2), RotationPool(SO3(2))), SPHERE),
+    "RotationConv": (Serial(RotationLift(TURNS, 2), Relu(), RotationConv(TURNS, 2), RotationPool(TURNS)), CIRCLE),
+    "RotationPool": (Serial(RotationLift(SO3(2), 2, cap=1.0), Relu(), RotationPool(SO3(2))), SPHERE),
+    "RotationProjection": (Serial(RotationLift(SO3(2), 2), Relu(), RotationProjection(SO3(2), 1)), SPHERE),
 }
 ACTIVATIONS = [
     name
@@ -186,7 +192,7 @@ def cell(name: str, analysis: str) -> str:
 
 def public_layers() -> set[str]:
     """Every class of layer that a user can make."""
-    found = {**vars(nets), **vars(equivariant)}.items()
+    found = {**vars(nets), **vars(equivariant), **vars(sphere)}.items()
     layers = {name for name, value in found if isinstance(value, type) and issubclass(value, nets.AbstractLayer)}
     return {name for name in layers if not name.startswith("Abstract")} | {"MaximalUpdate"}
 

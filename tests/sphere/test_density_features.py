@@ -28,7 +28,11 @@ def test_they_are_the_density_on_a_grid(getkey):
     x, lmax = molecule(getkey()), 40
     f = spherical_densities(x, CHARGES, 6, elements=(1, 8), powers=(2,))
     beta, alpha, _ = spherical_grid(lmax)
-    n = [np.sin(beta)[:, None] * np.cos(alpha), np.sin(beta)[:, None] * np.sin(alpha), np.cos(beta)[:, None] + 0 * alpha]
+    n = [
+        np.sin(beta)[:, None] * np.cos(alpha),
+        np.sin(beta)[:, None] * np.sin(alpha),
+        np.cos(beta)[:, None] + 0 * alpha,
+    ]
     expected = 0
     for j in (2, 3):
         apart = np.asarray(x[j] - x[0])

@@ -68,7 +68,9 @@ def test_degree_0_is_the_pool(getkey):
 def test_it_is_the_average_of_a_dense_networks_kernel_against_the_irrep(getkey):
     r"""$\int D^1(Q)\, k(f, \rho(Q) f')\, dQ$, at the same nodes."""
     group, x1, x2 = SO3(3), jr.normal(getkey(), (2, 9, 1)), jr.normal(getkey(), (2, 9, 1))
-    dense = Serial(Flatten(), Dense(1, sigma_w=(9 / group.volume) ** 0.5, sigma_b=0.4), Relu(), Dense(1, 1.3), Relu(), Dense(1))
+    dense = Serial(
+        Flatten(), Dense(1, sigma_w=(9 / group.volume) ** 0.5, sigma_b=0.4), Relu(), Dense(1, 1.3), Relu(), Dense(1)
+    )
     turned = np.zeros((group.size, 9, 9))
     for l, own in enumerate(group.degrees(2)):
         turned[:, own, own] = group.irreps(l)
@@ -110,7 +112,9 @@ def test_predictions_turn_with_the_input_at_all_times(t, getkey):
     Three pairs, as there are only twelve such vector-valued functions of a pair: 1, vv, vw, ww times v, w and v x w.
     """
     group, phi = SO3(3), Polynomial((0.2, 1.0, 0.5))
-    net = Serial(RotationLift(group, 1, sigma_b=0.4), phi, RotationConv(group, 1), phi, RotationProjection(group, 1), Dense(1))
+    net = Serial(
+        RotationLift(group, 1, sigma_b=0.4), phi, RotationConv(group, 1), phi, RotationProjection(group, 1), Dense(1)
+    )
     (v, y), x = cross_products(getkey(), 3), from_vectors(jr.normal(getkey(), (4, 2, 3)))
     flow = EquivariantFlow(net, from_vectors(v), to_yzx(y), loss="mean")
     (r,) = random_rotations(getkey(), 1)

@@ -188,7 +188,9 @@ def test_flattening_reads_equal_rotations(getkey):
     """Weights of their own at each rotation: the mean of k(R R^-1), which is k(1)."""
     x1, x2 = signals(getkey(), 2, 9), signals(getkey(), 2, 9)
     body = Serial(RotationLift(SO3(2), 1), Relu())
-    assert jnp.max(jnp.abs(nngp(Serial(body, Flatten(), Dense(1)), x1, x2) - kernel(body, x1, x2).k12[:, :, 0, 0])) < 1e-15
+    assert (
+        jnp.max(jnp.abs(nngp(Serial(body, Flatten(), Dense(1)), x1, x2) - kernel(body, x1, x2).k12[:, :, 0, 0])) < 1e-15
+    )
 
 
 MIXING = {

@@ -15,8 +15,8 @@ class Kernel(eqx.Module):
     """Covariances and tangent kernel of one pair of inputs, at one place in a network.
 
     Shapes are those of one pair; the driver adds batch axes by `vmap`. `sites` is the shape of the sites, `pairs`
-    stands for `(*sites, *sites)`. A vector has `sites = ()`, where the two agree. Over a group too large for all pairs, a
-    covariance that depends on $g h^{-1}$ alone is held as one row: `sites` is (1,), arrays over pairs have shape
+    stands for `(*sites, *sites)`. A vector has `sites = ()`, where the two agree. Over a group too large for all pairs,
+    a covariance that depends on $g h^{-1}$ alone is held as one row: `sites` is (1,), arrays over pairs have shape
     (1, n), and the first column is that of g = h.
 
     Attributes:

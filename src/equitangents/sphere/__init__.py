@@ -6,6 +6,8 @@ from .flow import EquivariantFlow as EquivariantFlow
 from .groups import SO2 as SO2
 from .groups import SO3 as SO3
 from .harmonics import real_harmonics as real_harmonics
+from .homogeneous import right_average as right_average
+from .homogeneous import zonal_filter as zonal_filter
 from .lift import RotationLift as RotationLift
 from .pool import RotationPool as RotationPool
 from .pool import RotationProjection as RotationProjection

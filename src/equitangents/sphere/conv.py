@@ -7,7 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
 from ..kernels import Kernel, Needs, apply_weights, needs, propagate
+from ..kernels.kernel import defect_from_covariance
 from ..nets.base import Params, Scalar, Shape
+from .groups import AbstractRotations
+from .homogeneous import right_average
 from .layers import AbstractRotationWeights, check_group, check_lifted, check_on_group
 from .wigner import check_degree
 
@@ -19,6 +22,8 @@ class RotationConv(AbstractRotationWeights):
 
     At infinite width the covariance is a function of $R R'^{-1}$ alone, which the average over S does not change: this
     layer has the kernel of `Dense`, whose filter is the unit element alone, and of a filter of any support.
+
+    After a local lift (`RotationLift` with a cap) the average is done in the Fourier domain, `right_average`.
 
     A finite layer works with harmonic coefficients of f up to degree `lmax`. A nonlinearity makes degrees without end,
     so finite networks are equivariant, and their kernels those of infinite width, up to what lies above it.
@@ -91,9 +96,24 @@ class RotationConv(AbstractRotationWeights):
 @propagate.register(RotationConv)
 def _(layer: RotationConv, k: Kernel) -> Kernel:
     check_lifted(layer, layer.group, k)
-    return apply_weights(layer, k)
+    return apply_weights(layer, k if k.sites == (1,) else _averaged(layer.group, k))
+
+
+def _averaged(group: AbstractRotations, k: Kernel) -> Kernel:
+    """One row, of the average over joint turns from the right of all pairs of nodes, up to degree order - 1."""
+
+    def averaged(array: Array) -> Array:
+        same = jnp.asarray(group.weights, array.dtype) @ jnp.diagonal(array)
+        return jnp.concatenate([same[None], group.correlation(right_average(group, array, group.order - 1))])[None]
+
+    k12, ntk = averaged(k.k12), averaged(k.ntk)
+    if k.k11 is None or k.k22 is None or k.k11.ndim != 2 or k.k22.ndim != 2:
+        return Kernel(None, k12, None, None, ntk, (1,), k.gaussian)
+    k11, k22 = averaged(k.k11), averaged(k.k22)
+    d = defect_from_covariance(jnp.full_like(k12, k11[0, 0]), k12, jnp.full_like(k12, k22[0, 0]))
+    return Kernel(k11, k12, k22, jnp.where(d < 32 * jnp.finfo(d.dtype).eps, 0, d), ntk, (1,), k.gaussian)
 
 
 @needs.register(RotationConv)
 def _(layer: RotationConv, after: Needs) -> Needs:
-    return after
+    return after  # with a local lift before it, pairs of variances come by themselves

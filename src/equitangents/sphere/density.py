@@ -1,6 +1,7 @@
 r"""Molecules as signals on a sphere around each atom.
 
-$s_i(x) = \sum_{j \in z} Z_i Z_j r_{ij}^{-p} \exp(-(x \cdot \hat r_{ij} - 1)^2 / \beta)$, a channel for each element z and power p.
+$s_i(x) = \sum_{j \in z} Z_i Z_j r_{ij}^{-p} \exp(-(x \cdot \hat r_{ij} - 1)^2 / \beta)$: a channel for each element z and
+power p.
 """
 
 import functools
@@ -27,8 +28,8 @@ def spherical_densities(
 ) -> Array:
     r"""Coefficients of the density that each atom sees; they turn with the molecule, and do not see where it is.
 
-    A bump $h(x \cdot \hat r)$ has the coefficients $h_l R_{lm}(\hat r)$, $h_l = 2\pi \int_{-1}^1 h(t) P_l(t)\, dt$ (Funk and Hecke), so
-    no grid on the sphere is needed.
+    A bump $h(x \cdot \hat r)$ has the coefficients $h_l R_{lm}(\hat r)$ with $h_l = 2\pi \int_{-1}^1 h(t) P_l(t)\, dt$
+    (Funk and Hecke), so no grid on the sphere is needed.
 
     Args:
         positions: (atoms, 3), in any unit of length.

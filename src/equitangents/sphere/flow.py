@@ -1,7 +1,7 @@
 r"""Training towards labels that turn with the input: vectors, tensors, in closed form.
 
-An output of irrep $D^l$ has a matrix for each pair of inputs, $K(Rf, f') = D^l(R) K(f, f')$. Components of one output are
-correlated, so training acts on all of them together, with the Gram matrix of blocks.
+An output of irrep $D^l$ has a matrix for each pair of inputs, $K(Rf, f') = D^l(R) K(f, f')$. Components of one output
+are correlated, so training acts on all of them together, with the Gram matrix of blocks.
 """
 
 from typing import Any

@@ -123,7 +123,7 @@ class SO2(AbstractRotations):
 
 
 class SO3(AbstractRotations):
-    r"""Rotations of space at Euler angles $\alpha, \gamma = \pi k/B$, k < 2B, and B + 1 Gauss-Lobatto nodes in cos(beta).
+    r"""Rotations of space, at Euler angles $\alpha, \gamma = \pi k/B$, k < 2B, and B + 1 Lobatto nodes in cos(beta).
 
     For order B: 4 B^2 (B + 1) nodes, alpha slowest. They act on signals on the sphere, of (lmax + 1)^2 coefficients of
     real harmonics. Degree 1 is a vector in the order y, z, x.

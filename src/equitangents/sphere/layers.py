@@ -46,8 +46,8 @@ def check_on_group(owner: AbstractLayer, group: AbstractRotations, shape: Shape)
 
 
 def check_lifted(owner: AbstractLayer, group: AbstractRotations, k: Any) -> None:
-    """Raise unless the kernel holds one row over the group's nodes, as RotationLift makes it."""
-    if k.sites != (1,) or k.k12.shape[-1] != group.size + 1:
+    """Raise unless the kernel holds one row over the group's nodes, or all pairs, as RotationLift makes it."""
+    if k.sites != (group.size,) and not (k.sites == (1,) and k.k12.shape[-1] == group.size + 1):
         raise ValueError(
             f"{type(owner).__name__} acts on functions over {group}; lift the signal with RotationLift({group}, ...) "
             f"first, got a kernel at sites {k.sites} with covariances of shape {k.k12.shape}."

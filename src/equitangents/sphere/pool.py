@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PRNGKeyArray
 
 from ..kernels import Kernel, Needs, independent_average, needs, propagate
@@ -70,9 +71,18 @@ class RotationProjection(AbstractOverRotations):
         return (self.group.dim(self.l), shape[-1]), {}
 
     def apply(self, params: Params, x: Array) -> Array:
-        table = self.group.irreps(self.l)
-        column = table[:, :, table.shape[-1] // 2] * self.group.weights[:, None] * math.sqrt(table.shape[-1])
-        return jnp.asarray(column, x.dtype).T @ x
+        return jnp.asarray(_column(self), x.dtype).T @ x
+
+
+def _column(layer: RotationProjection) -> np.ndarray:
+    """Of D^l, with the weights of the nodes: (size, dim)."""
+    table = layer.group.irreps(layer.l)
+    return table[:, :, table.shape[-1] // 2] * layer.group.weights[:, None] * math.sqrt(table.shape[-1])
+
+
+def _at_unit(layer: RotationPool | RotationProjection, k: Kernel, array: Array) -> Array:
+    """The mean over equal rotations."""
+    return array[0, 0] if k.sites == (1,) else jnp.asarray(layer.group.weights, array.dtype) @ jnp.diagonal(array)
 
 
 @propagate.register(RotationPool)
@@ -80,9 +90,10 @@ def _(layer: RotationPool, k: Kernel) -> Kernel:
     check_lifted(layer, layer.group, k)
 
     def mean(array: Array) -> Array:
-        return array[0, 1:] @ jnp.asarray(layer.group.weights, array.dtype)
+        weights = jnp.asarray(layer.group.weights, array.dtype)
+        return array[0, 1:] @ weights if k.sites == (1,) else weights @ array @ weights
 
-    return independent_average(k, mean, lambda array: array[0, 0], ())
+    return independent_average(k, mean, lambda array: _at_unit(layer, k, array), ())
 
 
 @propagate.register(RotationProjection)
@@ -92,12 +103,15 @@ def _(layer: RotationProjection, k: Kernel) -> Kernel:
     dim = table.shape[-1]
 
     def mean(array: Array) -> Array:
-        return (array[0, 1:] @ jnp.asarray(table.reshape(layer.group.size, -1), array.dtype)).reshape(dim, dim)
+        if k.sites == (1,):
+            return (array[0, 1:] @ jnp.asarray(table.reshape(layer.group.size, -1), array.dtype)).reshape(dim, dim)
+        column = jnp.asarray(_column(layer), array.dtype)
+        return column.T @ array @ column
 
     def together(apart: Array) -> Array:
         """No component of two averages is farther apart than the functions are."""
         none = float(jnp.finfo(apart.dtype).max) ** 0.5
-        return jnp.where(jnp.eye(dim, dtype=bool), apart[0, 0], none)
+        return jnp.where(jnp.eye(dim, dtype=bool), _at_unit(layer, k, apart), none)
 
     return independent_average(k, mean, together, (dim,))
 

@@ -1,4 +1,4 @@
-r"""Wigner matrices $D^l(\alpha, \beta, \gamma) = e^{-i\alpha J_z} e^{-i\beta J_y} e^{-i\gamma J_z}$ by diagonalising $J_y$.
+r"""Wigner matrices $D^l = e^{-i\alpha J_z} e^{-i\beta J_y} e^{-i\gamma J_z}$, by diagonalising $J_y$.
 
 Recursions in l lose digits; the eigenvectors of $J_y$, whose eigenvalues are the integers from -l to l, do not.
 Tables are NumPy, float64, computed once. Rows and columns go from m = -l to l.
