@@ -1,7 +1,7 @@
 r"""Molecules as signals on a sphere around each atom.
 
-$s_i(x) = \sum_{j \in z} Z_i Z_j r_{ij}^{-p} \exp(-(x \cdot \hat r_{ij} - 1)^2 / \beta)$: a channel for each element z and
-power p.
+$s_i(x) = \sum_{j \in z} Z_i Z_j r_{ij}^{-p} \exp(-(x \cdot \hat r_{ij} - 1)^2 / \beta)$: a channel for each element z
+and power p.
 """
 
 import functools
