@@ -6,6 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
+from equitangents.equivariant import GroupPool
 from equitangents.kernels import kernel, nngp, nngp_and_ntk, ntk
 from equitangents.nets import (
     Attention,
@@ -196,6 +197,7 @@ def test_flattening_reads_equal_rotations(getkey):
 MIXING = {
     "conv": Conv(1, 3),
     "global pool": GlobalAvgPool(),
+    "group pool": GroupPool(),
     "pool": AvgPool(2),
     "map": SiteMap(tuple((1.0,) * 48 for _ in range(2))),
     "slice": Slice(1),

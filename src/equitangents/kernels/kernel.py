@@ -107,11 +107,12 @@ def spread(k11: Array, k22: Array, k: Kernel) -> tuple[Array, Array]:
     return k11, k22
 
 
-def check_all_pairs(layer: AbstractLayer, k: Kernel) -> None:
+def check_all_pairs(layer: AbstractLayer | str, k: Kernel) -> None:
     """Raise where only one row of the pairs of sites is held: `layer` mixes sites in a way that needs all of them."""
     if k.one_row:
+        name = layer if isinstance(layer, str) else type(layer).__name__
         raise ValueError(
-            f"{type(layer).__name__} expected covariances between all sites, got those of a function on a group, which "
+            f"{name} expected covariances between all sites, got those of a function on a group, which "
             "depend on g h^-1 alone; use Dense, RotationConv, RotationPool or RotationProjection after RotationLift."
         )
 

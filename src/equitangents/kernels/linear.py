@@ -14,6 +14,7 @@ from ..numerics.doubled import Doubled, add, doubled, finite, multiply, with_low
 from .kernel import (
     Kernel,
     at_sites,
+    check_all_pairs,
     defect_from_covariance,
     defect_from_distance,
     half_distance,
@@ -121,6 +122,7 @@ def zeroed(k: Kernel, mask1: Array, mask2: Array) -> Kernel:
 
 def global_average(k: Kernel) -> Kernel:
     """Average over all sites of each input on its own: `independent_average` with one window, the whole."""
+    check_all_pairs("An average over all sites", k)
     return independent_average(k, mean_of_all, lambda array: mean_of_all(at_sites(array, k.sites)), ())
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..groups.value import frozen
 from .groups import AbstractRotations
 from .wigner import wigner_d
 
@@ -45,7 +46,7 @@ def zonal_filter(lmax: int, angle: float) -> np.ndarray:
         for m in range(-l, l + 1):
             values[l * l + l + m] = np.sqrt((2 * l + 1) / (4 * np.pi)) * (-1) ** m * d[:, l + abs(m)]
             orders[l * l + l + m] = m
-    return np.where(orders[:, None] == orders, (values * w) @ values.T, 0)
+    return frozen(np.where(orders[:, None] == orders, (values * w) @ values.T, 0))
 
 
 def right_average(group: AbstractRotations, k: Array, lmax: int) -> Array:

@@ -18,8 +18,8 @@ from .wigner import check_degree
 class RotationPool(AbstractOverRotations):
     r"""$\int z(R)\, dR$, invariant: `(group.size, c)` to `(c,)`. At infinite width $\int k(Q)\, dQ$.
 
-    The integral is the group's quadrature. k(Q) of a nonlinear network has degrees without end, but they fall off: for
-    band limit 4, order 10 leaves 1e-8 with erf and 1e-7 with ReLU.
+    The integral is the group's quadrature. k(Q) of a nonlinear network has degrees without end, but they fall off:
+    docs/sphere.md has a table of what each order leaves. Polynomial networks are exact from some order on.
 
     Attributes:
         group: `SO2(order)` or `SO3(order)`, as in the layers before.
