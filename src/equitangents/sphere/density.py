@@ -34,7 +34,7 @@ def spherical_densities(
     Args:
         positions: (atoms, 3), in any unit of length.
         charges: (atoms,), atomic numbers; atoms of charge 0 fill up small molecules and are not seen.
-        lmax: band limit; 10 keeps the bumps to 1e-3.
+        lmax: band limit; at 6 about a tenth of the density's norm is left out, at 10 2 %, at 20 2e-4.
         elements: atomic numbers that have channels.
         powers: of the inverse distance.
         beta: width of the bumps.
