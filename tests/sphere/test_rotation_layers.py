@@ -124,8 +124,8 @@ def test_covariances_of_random_networks_are_those_of_infinite_width(group, getke
 def test_wide_networks_have_both_kernels(middle, getkey):
     """Width 256, two hidden layers; what width and order leave is below the standard errors here.
 
-    The nodes of order 3 would not do: they leave out degree 3 of erf, and the NTK of such networks is 2.5 % larger; that
-    of order 4 is 0.6 % larger.
+    The nodes of order 3 would not do: they leave out degree 3 of erf, and the NTK of such networks is 2.5 % larger;
+    that of order 4 is 0.6 % larger.
     """
     group = SO3(4)
     x = jr.normal(getkey(), (2, 4, 1)) * 2
