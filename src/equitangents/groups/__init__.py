@@ -23,6 +23,9 @@ from .grids import random_rotations as random_rotations
 from .grids import rotation as rotation
 from .grids import rotation_grid as rotation_grid
 from .grids import with_inversion as with_inversion
+from .irreps import Irrep as Irrep
+from .irreps import character_table as character_table
+from .irreps import irreps as irreps
 from .planar import PointGroup as PointGroup
 from .planar import TorusGroup as TorusGroup
 from .planar import image_groups as image_groups
