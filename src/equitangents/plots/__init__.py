@@ -10,6 +10,8 @@ from .ensembles import deviation_against_members as deviation_against_members
 from .ensembles import equivariance_against_time as equivariance_against_time
 from .ensembles import same_prediction_against_members as same_prediction_against_members
 from .finite_width import means_against as means_against
+from .irreps import loss_by_irrep as loss_by_irrep
+from .irreps import spectrum_by_irrep as spectrum_by_irrep
 from .learning import error_against_training_size as error_against_training_size
 from .phases import phases as phases
 from .style import save as save

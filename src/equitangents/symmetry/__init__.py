@@ -12,6 +12,15 @@ from .deviation import deviation_probability as deviation_probability
 from .deviation import ensemble_deviation_bound as ensemble_deviation_bound
 from .deviation import gap_variance as gap_variance
 from .deviation import members_for as members_for
+from .irrep_training import Speeds as Speeds
+from .irrep_training import expected_irrep_power as expected_irrep_power
+from .irrep_training import irrep_loss as irrep_loss
+from .irrep_training import irrep_speed as irrep_speed
+from .irrep_training import measured_speeds as measured_speeds
+from .irreps import IrrepBlock as IrrepBlock
+from .irreps import IrrepSpectrum as IrrepSpectrum
+from .irreps import irrep_power as irrep_power
+from .irreps import irrep_spectrum as irrep_spectrum
 from .matching import Match as Match
 from .matching import match_learning_rate as match_learning_rate
 from .metrics import equivariance_error as equivariance_error
