@@ -115,6 +115,15 @@ def test_blocks_have_the_spectrum_of_the_dense_kernel(make):
     assert largest == N * int(np.prod(output or ())) * most
 
 
+def test_kernels_in_single_precision_are_decomposed():
+    def single(x1, x2=None):
+        return tuple(k.astype(jnp.float32) for k in kernel(x1, x2))
+
+    action, x, _, _, spectrum = problem(CASES["images, C4"])
+    for block, expected in zip(irrep_spectrum(single, x, action).blocks, spectrum.blocks, strict=True):
+        np.testing.assert_allclose(block.values, expected.values, rtol=0, atol=1e-6 * expected.values[0])
+
+
 @cases
 def test_eigenfunctions_are_orthonormal_and_transform_as_their_representation(make):
     action, x, target, output, spectrum = problem(make)

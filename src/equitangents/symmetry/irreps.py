@@ -65,7 +65,7 @@ class IrrepSpectrum(NamedTuple):
         They are real, except for quaternionic representations.
         """
         irrep, _, _, _, vectors = self.blocks[block]
-        u = irrep.constituent.matrices.astype(vectors.dtype)
+        u = irrep.constituent.matrices
         found = np.sqrt(u.shape[-1] / self.order) * np.einsum("gac,jpc->agjp", u, vectors[k])
         if irrep.kind == "complex":
             found = np.sqrt(2) * np.concatenate([found.real, found.imag])
@@ -122,7 +122,7 @@ def irrep_spectrum(
         output: shape of one output; with `target`, and only then.
 
     Returns:
-        Named tuple of blocks: NumPy arrays in the precision of the kernel.
+        Named tuple of blocks: NumPy arrays in double precision, as far as that of the kernel reaches.
 
     Raises:
         ValueError: a kernel that is not jointly invariant, shapes or groups that do not fit.
@@ -142,7 +142,7 @@ def irrep_spectrum(
     pair = evaluate(as_kernel(kernel), x, orbit)
     nngp, ntk = (_correlation(name, k, group) for name, k in zip(("nngp", "ntk"), pair, strict=True))
     blocks = tuple(_block(irrep, nngp, ntk, rho) for irrep in irreps(group, "real"))
-    check_spectrum(jnp.asarray(np.sort(np.concatenate([block.values for block in blocks]))))
+    check_spectrum(jnp.asarray(np.sort(np.concatenate([block.values for block in blocks])), ntk.dtype))
     noise = ntk.shape[0] * group.order * np.finfo(ntk.dtype).eps * max(block.values[0] for block in blocks)
     blocks = tuple(block._replace(values=np.where(block.values > noise, block.values, 0)) for block in blocks)
     return IrrepSpectrum(blocks, group.order, output)
@@ -187,11 +187,11 @@ def gram_power(gram: Float[Array, "order order"], group: FiniteGroup) -> Float[A
 
 def _block(irrep: Irrep, nngp: np.ndarray, ntk: np.ndarray, rho: np.ndarray) -> IrrepBlock:
     u = irrep.constituent.matrices
-    small, d = u.astype(np.result_type(ntk, np.complex64) if np.iscomplexobj(u) else ntk.dtype), u.shape[-1]
+    d = u.shape[-1]
 
     def transform(c: np.ndarray) -> np.ndarray:
         n, size = c.shape[0], c.shape[0] * rho.shape[1] * d
-        moved = np.einsum("gpq,gac->gpaqc", rho, small).reshape(len(rho), -1)
+        moved = np.einsum("gpq,gac->gpaqc", rho, u).reshape(len(rho), -1)
         block = np.tensordot(c, moved, (1, 0)).reshape(n, n, rho.shape[1], d, rho.shape[1], d)
         return block.transpose(0, 2, 3, 1, 4, 5).reshape(size, size)
 
