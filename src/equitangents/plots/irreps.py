@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from .style import GREY, decades, panels, powers_of_ten, styled, ticks_at
 
@@ -74,7 +75,7 @@ def loss_by_irrep(result: Decomposed) -> Figure:
                     arm.t, value[:, i], 2 * error[:, i], ls="none", ms=3.4, elinewidth=0.9, label=name, **look
                 )
         upper.set(title=arm.title, xscale="log", yscale="log", ylim=(1e-3 * top, 1.5 * top))
-        lower.set(xlabel="training time", ylim=(0, 1.02))
+        lower.set(xlabel="time, learning rate x steps", ylim=(0, 1.02))
         ticks_at(lower.xaxis, powers_of_ten(np.asarray(arm.line_t).tolist()))
     decades(axes[0, 0])
     axes[0, 0].set_ylabel("loss in the representation")
@@ -102,7 +103,7 @@ def spectrum_by_irrep(result: Spectra) -> Figure:
     for panel, (label, _) in zip(rest, result.ratios, strict=True):
         panel.axhline(1, color=GREY, lw=0.9, ls=":")
         panel.set(title=label, xlabel="rank")
-        ticks_at(panel.xaxis, range(1, 1 + max(len(ratio) for ratio, _ in result.ratios[0][1])))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         panel.tick_params(labelleft=panel is rest[0])
     if len(rest):
         rest[0].set_ylabel("measured / predicted")
