@@ -75,13 +75,13 @@ def losses(residuals):
     return np.asarray(power) / (2 * residuals.shape[2] * residuals.shape[3])
 
 
-def predicted_plain(x, y, steps):
-    """The same of infinitely wide networks trained on the digits alone, (steps, irreps)."""
+def predicted_plain(x, y, steps, noise=1.0):
+    """The same of infinitely wide networks trained on the digits alone, (steps, irreps); noise=0: of their mean."""
     descent = GradientFlow(plain(1), x, y, loss="mean").descent(RATE)
     images = augment(x, y, TURN)[0]
     mean = descent.mean(images, steps).reshape(len(steps), D4.order, *y.shape) - y
     covariance = orbit_covariance(lambda inputs: descent.covariance(inputs, t=steps), x, TURN)
-    power = jax.vmap(lambda m, c: expected_irrep_power(m, c, D4))(mean, covariance)
+    power = jax.vmap(lambda m, c: expected_irrep_power(m, c, D4))(mean, noise * covariance)
     return np.asarray(power) / (2 * D4.order * len(x))
 
 
@@ -95,6 +95,12 @@ def compare(title, line, measured):
     error, share = measured.std(0, ddof=1) / root, mean / total
     points = (array[1:] for array in (mean, error, share, deviation.std(0, ddof=1) / root))
     return Arm(title, RATE * fine(), line, times, *points)
+
+
+def table_row(label, predicted, measured):
+    mean, error = measured.mean(0), measured.std(0, ddof=1) / len(measured) ** 0.5
+    cells = [f"{p:.4f} ({m:.4f} ± {e:.4f})" for p, m, e in zip(predicted, mean, error, strict=True)]
+    return f"| {label} | " + " | ".join(cells) + " |"
 
 
 def fine():
@@ -145,19 +151,19 @@ def main():
     for arm in ("plain", "augmented", "equivariant"):
         residuals[arm] = sample(arm, options.width)
         measured = losses(residuals[arm])
-        title = {"plain": "trained on the digits", "augmented": "on all turned digits"}.get(arm, "equivariant")
-        arms.append(compare(title, lines[arm], measured))
+        arms.append(compare(arm, lines[arm], measured))
         for row, moment in zip(starts[arm], (0, -1), strict=True):
-            mean = measured[:, moment].mean(0)
-            error = measured[:, moment].std(0, ddof=1) / len(measured) ** 0.5
-            cells = [f"{p:.2e} ({m:.2e} ± {e:.0e})" for p, m, e in zip(row, mean, error, strict=True)]
-            print(f"| {arm}, t = {RATE * STEPS[moment]:g} | " + " | ".join(cells) + " |")
+            print(table_row(f"{arm}, t = {RATE * STEPS[moment]:g}", row, measured[:, moment]))
+    widths = {options.width: residuals["augmented"], 2 * options.width: sample("augmented", 2 * options.width)}
+    last = losses(widths[2 * options.width])[:, -1]
+    print(table_row(f"augmented, width {2 * options.width}, t = {RATE * STEPS[-1]:g}", starts["augmented"][-1], last))
+    mean = predicted_plain(x, y, jnp.array([STEPS[-1]]), noise=0.0)[0]
+    print("\nError of the mean over networks, plain, at the end:", ", ".join(f"{value:.4f}" for value in mean))
 
     spectrum = spectra["augmented"]
     n = spectrum.order * spectrum.examples
     initial = dict(zip(NAMES, irrep_speed(spectrum, labels, loss="mean"), strict=True))
     print("\nLearning speed at the start:", ", ".join(f"{name} {value:.4f}" for name, value in initial.items()))
-    widths = {options.width: residuals["augmented"], 2 * options.width: sample("augmented", 2 * options.width)}
     found = {width: speeds(spectrum, r) for width, r in widths.items()}
     ratios = []
     for width, parts in found.items():
@@ -181,10 +187,10 @@ def main():
           f"largest {np.abs(scores).max():.1f}")  # fmt: skip
 
     options.folder.mkdir(parents=True, exist_ok=True)
-    title = "Loss under D4, in each representation: predicted (lines), measured (points)"
+    title = "Loss in each representation of D4: predicted (lines), measured (points)"
     save(loss_by_irrep(Decomposed(title, NAMES, arms)), options.folder / "irreps-training")
     values = [block.values / n for block in spectrum.blocks]
-    save(spectrum_by_irrep(Spectra("Learning speeds on turned digits", NAMES, values, ratios)),
+    save(spectrum_by_irrep(Spectra("Learning speeds of the eigenfunctions", NAMES, values, ratios)),
          options.folder / "irreps-speeds")  # fmt: skip
 
 
