@@ -20,6 +20,7 @@ from equitangents.groups import (
     permutation_action,
     point_group,
     semidirect_product,
+    spatial_group,
     symmetric,
     translations,
     trivial_action,
@@ -145,6 +146,14 @@ TABLES = {  # names, and characters on the classes in the order of their first e
 def test_tables_of_textbooks(group, expected):
     assert [irrep.name for irrep in irreps(group)] == list(expected)
     np.testing.assert_allclose(character_table(group), np.array(list(expected.values())), atol=1e-12)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("T", "A E T"), ("O", "A1 A2 E T1 T2"), ("I", "A T1 T2 G H")])
+def test_rotation_groups_of_polyhedra_have_their_names_with_vectors_first(name, expected):
+    group = spatial_group(name)
+    assert " ".join(irrep.name for irrep in irreps(group, "real")) == expected
+    vectors = next(irrep for irrep in irreps(group) if irrep.name[0] == "T")
+    np.testing.assert_allclose(vectors.character, np.trace(group.matrices, axis1=1, axis2=2), atol=1e-12)
 
 
 def test_names_follow_mulliken():

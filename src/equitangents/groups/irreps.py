@@ -102,7 +102,7 @@ def irreps(group: FiniteGroup, over: str = "complex") -> tuple[Irrep, ...]:
 
     Names are Mulliken's: A, B, E for cyclic groups, A1, A2, B1, B2, E for dihedral ones, where 1 is even under the
     first reflection; the two halves of a real E of a cyclic group are 1E and 2E. Other groups have his letters A, E, T,
-    G, H for dimensions 1 to 5, and numbers.
+    G, H for dimensions 1 to 5, and numbers: for T, O and I these are his names, T1 that of vectors.
 
     Args:
         group: any finite group.
