@@ -67,7 +67,7 @@ def against_depth() -> Sheet:
     limits = layer_limits(net, x)
     draw = jax.jit(lambda key: [layer.tangent[0, 0] for layer in averages(net, x, limits, key)])
     theta = np.array([float(limit[1][0, 0]) for limit in limits])
-    drawn = theta[None, 1:] + np.array([draw(key) for key in jr.split(jr.key(1), 60)])
+    drawn = theta[None, 1:] + np.array([draw(key) for key in jr.split(jr.key(1), 1000)])
     mean, error = drawn.mean(0)[layers - 2], drawn.std(0, ddof=1)[layers - 2] / math.sqrt(len(drawn))
     curves = []
     for c_w, colour in zip((0.25, 2.0, 4.0), COLOURS, strict=False):
