@@ -1,11 +1,14 @@
 """Networks whose kernel would be silently wrong are refused, and inputs of very different size lose no digits."""
 
+import warnings
+
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
 
-from equitangents import ntk
+from equitangents import nngp, nngp_and_ntk, ntk
+from equitangents.kernels import kernel
 from equitangents.nets import (
     AvgPool,
     Conv,
@@ -58,15 +61,62 @@ def test_convolutional_kernels_of_inputs_of_different_size_keep_their_digits(sca
     np.testing.assert_allclose(np.asarray(ntk(net, x, small)), exact, rtol=1e-6)
 
 
-def test_a_series_that_meets_too_large_a_variance_warns():
-    net, x = Serial(Dense(1), Tanh(), Dense(1)), jr.normal(jr.key(0), (2, 4))
-    x = x / jnp.sqrt(jnp.mean(x**2, axis=-1, keepdims=True))
-    ntk(net, 10 * x)
-    with pytest.warns(UserWarning, match="estimated error of .* at variance 16384"):
-        ntk(net, 100 * x)
-    deeper = Serial(Dense(1), Tanh(), Dense(1, sigma_w=200.0), Tanh(), Dense(1))
-    with pytest.warns(UserWarning, match="estimated error of .* at variance 16384"):
-        ntk(deeper, x)
+TANH = Serial(Dense(1), Tanh(), Dense(1))
+
+
+def of_size(variance, n=2, dtype=jnp.float64):
+    x = jr.normal(jr.key(0), (n, 4), dtype)
+    return x * jnp.sqrt(variance / jnp.mean(x**2, axis=-1, keepdims=True))
+
+
+LARGE = {  # variance 10000 before a tanh, or 40000 E[tanh^2] = 15800, to the next power of two
+    "x1": (lambda: ntk(TANH, of_size(1e4)), 16384),
+    "x2": (lambda: ntk(TANH, of_size(1.0), of_size(1e4)), 16384),
+    "a kernel of x2": (lambda: ntk(TANH, kernel(Serial(Dense(1)), of_size(1.0), of_size(1e4))), 16384),
+    "a chain in a chain": (lambda: nngp(Serial(Serial(Dense(1), Serial(Tanh())), Dense(1)), of_size(1e4)), 16384),
+    "weights between": (
+        lambda: ntk(Serial(Dense(1), Tanh(), Dense(1, sigma_w=200.0), Tanh(), Dense(1)), of_size(1.0)),
+        16384,
+    ),
+    "weights after a norm": (
+        lambda: ntk(Serial(Dense(1), LayerNorm(), Dense(1, sigma_w=100.0), Tanh(), Dense(1)), of_size(1.0)),
+        16384,
+    ),
+}
+
+
+@pytest.mark.parametrize("call, variance", LARGE.values(), ids=LARGE)
+def test_a_series_that_meets_too_large_a_variance_warns(call, variance):
+    with pytest.warns(UserWarning, match=f"estimated error of .* at variance {variance}"):
+        call()
+
+
+QUIET = {
+    "moderate inputs": (TANH, 100.0),
+    "a norm before": (Serial(Dense(1, sigma_w=200.0), LayerNorm(), Tanh(), Dense(1)), 1.0),
+    "weights after": (Serial(Dense(1), Tanh(), Dense(1, sigma_w=200.0)), 1.0),
+}
+
+
+@pytest.mark.parametrize("net, variance", QUIET.values(), ids=QUIET)
+def test_no_false_alarm_is_raised(net, variance):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ntk(net, of_size(variance))
+
+
+@pytest.mark.parametrize("dtype, worst", [(jnp.float32, "1e-05"), (jnp.float64, "1e-06")])
+def test_the_warning_says_what_was_expected_and_advises_what_helps(dtype, worst):
+    with pytest.warns(UserWarning, match=f"expected at most {worst}") as caught:
+        ntk(TANH, of_size(1e4, dtype=dtype))
+    assert ("use float64" in str(caught[0].message)) == (dtype == jnp.float32)
+
+
+@pytest.mark.parametrize("function", [nngp, ntk, nngp_and_ntk, kernel])
+def test_the_warning_points_at_the_caller(function):
+    with pytest.warns(UserWarning, match="estimated error") as caught:
+        function(TANH, of_size(1e4))
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_parameterisations_leave_absent_and_frozen_parameters_alone_and_do_not_stack():

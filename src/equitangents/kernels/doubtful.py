@@ -2,6 +2,7 @@
 
 import functools
 import math
+import sys
 import warnings
 
 import jax
@@ -9,48 +10,69 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, Serial
+from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, LayerNorm
 from ..nets.base import is_known
 from .activations import estimated_error, has_closed_form
 from .kernel import Kernel
+from .shortcut import one_by_one
 
 
-def warn_of_errors(net: AbstractLayer, x1: object) -> None:
+def warn_of_errors(net: AbstractLayer, *inputs: object) -> None:
     """Warn of nonlinearities without a closed form, at the largest variance before each; at 1 where it is traced."""
     found = jax.tree.leaves(net, is_leaf=lambda inside: isinstance(inside, AbstractActivation))
     doubtful = [layer for layer in found if isinstance(layer, AbstractActivation) and not has_closed_form(layer)]
     if not doubtful:
         return
-    double = (x1.k11 if isinstance(x1, Kernel) else x1).dtype == jnp.float64  # type: ignore[attr-defined]
-    met = largest_variances(net.layers if isinstance(net, Serial) else (net,), x1)
+    double = (inputs[0].k12 if isinstance(inputs[0], Kernel) else inputs[0]).dtype == jnp.float64  # type: ignore
+    worst = 1e-6 if double else 1e-5
+    met = largest_variances(net, *inputs)
     for layer in doubtful:
         at = met.get(id(layer), 1.0)
         try:
             error = estimated_error(layer, at, double)
         except (TypeError, jax.errors.ConcretizationTypeError):
             continue  # it holds numbers that are traced
-        if error > (1e-6 if double else 1e-5):
-            warnings.warn(
+        if error > worst:
+            _warn(
                 f"{layer!r}: its kernel has an estimated error of {error:.1e} at variance {at:g}, "
-                "expected at most 1e-6, and what follows may be worse; scale the inputs down, use float64, name the "
-                "points where its derivative jumps, if it does, with kinks=(...), or register a closed form with "
-                "@dual.register.",
-                stacklevel=6,
+                f"expected at most {worst:.0e}, and what follows may be worse; scale the inputs down, "
+                f"{'' if double else 'use float64, '}name the points where its derivative jumps, if it does, with "
+                "kinks=(...), or register a closed form with @dual.register."
             )
 
 
-def largest_variances(layers: tuple[AbstractLayer, ...], x1: object) -> dict[int, float]:
+NOT_THE_CALLER = {__name__.split(".")[0], "equinox", "jax", "jaxtyping"}
+
+
+def _warn(message: str) -> None:
+    """A warning of the line of the user's own code that is being run."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in NOT_THE_CALLER:
+        frame = frame.f_back
+    warnings.warn_explicit(
+        message,
+        UserWarning,
+        frame.f_code.co_filename,
+        frame.f_lineno,
+        frame.f_globals.get("__name__"),
+        frame.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def largest_variances(net: AbstractLayer, *inputs: object) -> dict[int, float]:
     """Before the nonlinearities of a chain, by `id`, to the next power of two; up to a layer whose numbers are traced.
 
-    Layers that are neither weights nor nonlinearities are taken to leave variances as they are.
+    `inputs` are batches, or a `Kernel` of two. Layers other than weights, nonlinearities and `LayerNorm`, branches
+    among them, are taken to leave variances as they are.
     """
-    squares = x1.k11 if isinstance(x1, Kernel) else x1
-    if isinstance(squares, Tracer) or not jnp.issubdtype(squares.dtype, jnp.floating):  # type: ignore[attr-defined]
+    known = [variance for batch in inputs for variance in _variances(batch)]
+    if not known:
         return {}
-    numbers = np.asarray(squares, np.float64)
-    variance = float(np.max(numbers if isinstance(x1, Kernel) else np.mean(numbers**2, axis=-1)))
+    variance = float(np.max(known))
     met: dict[int, float] = {}
-    for layer in layers:
+    for layer in one_by_one(net):
+        if isinstance(layer, LayerNorm):
+            variance = 1.0
         if isinstance(layer, AbstractWeighted):
             if not (is_known(layer.sigma_w) and is_known(layer.sigma_b)):
                 break
@@ -63,6 +85,16 @@ def largest_variances(layers: tuple[AbstractLayer, ...], x1: object) -> dict[int
             except (NotImplementedError, TypeError, jax.errors.ConcretizationTypeError):
                 break
     return met
+
+
+def _variances(batch: object) -> list[float]:
+    """The largest of each array whose values are known."""
+    if isinstance(batch, Kernel):
+        known = [k for k in (batch.k11, batch.k22) if k is not None and not isinstance(k, Tracer)]
+        return [float(np.max(np.asarray(k, np.float64))) for k in known]
+    if isinstance(batch, Tracer) or not jnp.issubdtype(batch.dtype, jnp.floating):  # type: ignore[attr-defined]
+        return []
+    return [float(np.max(np.mean(np.asarray(batch, np.float64) ** 2, axis=-1)))]
 
 
 @functools.lru_cache(maxsize=1024)

@@ -238,9 +238,9 @@ def _check(net: object, x1: object, x2: object) -> None:
         warn_of_errors(net, x1)
         return
     check_inputs(x1, "x1", vocabulary(net))
-    warn_of_errors(net, x1)
     output_shape(net, x1.shape[1:])  # type: ignore[attr-defined]
     if x2 is None:
+        warn_of_errors(net, x1)
         return
     check_inputs(x2, "x2", vocabulary(net))
     if x1.shape[1:] != x2.shape[1:]:  # type: ignore[attr-defined]
@@ -249,3 +249,4 @@ def _check(net: object, x1: object, x2: object) -> None:
         )
     if x1.dtype != x2.dtype:  # type: ignore[attr-defined]
         raise TypeError(f"expected x1 and x2 of one dtype, got {x1.dtype} and {x2.dtype}; convert one.")  # type: ignore
+    warn_of_errors(net, x1, x2)

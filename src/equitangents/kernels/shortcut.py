@@ -29,7 +29,7 @@ def shortened(net: AbstractLayer, shape: Shape) -> AbstractLayer:
     """`net` for examples of `shape`, with all shortcuts taken; its kernels are the same, to rounding."""
     if not isinstance(net, Serial):
         return net
-    layers = tuple(_one_by_one(net))
+    layers = tuple(one_by_one(net))
     if not any(shortcut.dispatch(type(layer)) is not shortcut.dispatch(object) for layer in layers):
         return net
     out: list[AbstractLayer] = []
@@ -42,9 +42,10 @@ def shortened(net: AbstractLayer, shape: Shape) -> AbstractLayer:
     return Serial(*out)
 
 
-def _one_by_one(net: AbstractLayer) -> Iterator[AbstractLayer]:
+def one_by_one(net: AbstractLayer) -> Iterator[AbstractLayer]:
+    """The layers of a chain, and of the chains in it."""
     if not isinstance(net, Serial):
         yield net
         return
     for layer in net.layers:
-        yield from _one_by_one(layer)
+        yield from one_by_one(layer)
