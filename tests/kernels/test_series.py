@@ -14,6 +14,7 @@ import pytest
 
 from equitangents import nngp_and_ntk
 from equitangents.kernels import dual, estimated_error, propagate
+from equitangents.kernels.activations import method_of
 from equitangents.kernels.kernel import Kernel
 from equitangents.kernels.series import SMALLEST, series_plan
 from equitangents.nets import Activation, Dense, Mish, Serial, Sigmoid, Silu, Softplus, Tanh
@@ -175,6 +176,23 @@ def test_functions_that_no_table_holds_are_estimated_truly():
     plan = series_plan(layer, True)
     error = jnp.max(jnp.abs(dual(layer, k, k, d)[0] - exact)) / exact[0]
     assert float(error) < 3 * estimated_error(layer, 4.0, True) + 1e-8, plan
+
+
+@pytest.mark.parametrize("variance", [0.0, -1.0, math.inf, math.nan])
+def test_estimates_are_of_positive_variances(variance):
+    with pytest.raises(ValueError, match=r"expected a variance .* above 0, finite; got"):
+        estimated_error(Tanh(), variance)
+
+
+def test_a_plan_asked_for_without_x64_is_not_served_with_it():
+    """Sampled in float32, a table of a function of its own, which no other test has met, is good to 1e-7 only."""
+    layer = Activation(lambda x: jnp.tanh(x) + jnp.tanh(x / 2))
+    jax.config.update("jax_enable_x64", False)
+    try:
+        method, rough = method_of(layer), estimated_error(layer, 1.0, True)
+    finally:
+        jax.config.update("jax_enable_x64", True)
+    assert method == "series" and rough > STATED[jnp.float64] + 1e-9 > estimated_error(layer, 1.0, True)
 
 
 def print_accuracy():

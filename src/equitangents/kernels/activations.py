@@ -54,8 +54,7 @@ def method_of(layer: AbstractActivation) -> Literal["closed form", "series", "qu
     return "quadrature" if series_plan(layer, True) is None else "series"
 
 
-@functools.lru_cache(maxsize=256)
-def estimated_error(layer: AbstractActivation, variance: float, double: bool = False) -> float:
+def estimated_error(layer: AbstractActivation, variance: float | int, double: bool = False) -> float:
     r"""Error of both expectations of a nonlinearity at one variance, relative to those at d = 0; 0 in closed form.
 
     It counts what a series leaves out and what its coefficients miss, or what doubling the nodes of a quadrature
@@ -63,15 +62,24 @@ def estimated_error(layer: AbstractActivation, variance: float, double: bool = F
 
     Args:
         layer: the nonlinearity; its numbers must be known.
-        variance: of preactivations.
-        double: of kernels in float64 rather than float32.
+        variance: of preactivations, above 0.
+        double: of kernels in float64 rather than float32; needs x64 on.
+
+    Raises:
+        ValueError: a variance that is not above 0 or not finite.
+        TypeError: the nonlinearity holds arrays or traced numbers.
 
     >>> from equitangents import Relu, Tanh
     >>> estimated_error(Relu(), 1e6), estimated_error(Tanh(), 1e3) < 1e-5
     (0.0, True)
     """
-    if has_closed_form(layer):
-        return 0.0
+    if not 0 < variance < math.inf:
+        raise ValueError(f"expected a variance of preactivations above 0, finite; got {variance}.")
+    return 0.0 if has_closed_form(layer) else _estimated(layer, float(variance), double, jax.config.jax_enable_x64)
+
+
+@functools.lru_cache(maxsize=256)
+def _estimated(layer: AbstractActivation, variance: float, double: bool, x64: bool) -> float:
     traced = isinstance(jnp.zeros(()), jax.core.Tracer)  # JAX 0.6 leaks tracers where this is asked for in vain
     with jax.ensure_compile_time_eval() if traced else contextlib.nullcontext():
         plan = series_plan(layer, double)

@@ -85,7 +85,7 @@ def series_plan(layer: AbstractActivation, double: bool) -> Plan:
     if layer.kinks:
         return None
     try:
-        return _plan(layer, double)
+        return _plan(layer, double, jax.config.jax_enable_x64)
     except (TypeError, jax.errors.ConcretizationTypeError):  # it holds numbers that are traced
         return untabled()
 
@@ -96,7 +96,8 @@ def untabled() -> PlainPlan:
 
 
 @functools.lru_cache(maxsize=256)
-def _plan(layer: AbstractActivation, double: bool) -> Plan:
+def _plan(layer: AbstractActivation, double: bool, x64: bool) -> Plan:
+    """What is sampled has the digits of `x64`, so a plan made without it is another one."""
     with jax.ensure_compile_time_eval():
         tabled = _table_plan(layer, double)
         if tabled is not None:
