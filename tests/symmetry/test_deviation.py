@@ -139,6 +139,9 @@ BAD = {
     "a negative variance": (lambda: ensemble_deviation_bound(-1.0, 1, 0.9), "variances from 0"),
     "no number": (lambda: members_for(1.0, 0.1, 0.9, numbers=0), "numbers"),
     "no deviation": (lambda: members_for(1.0, 0.0, 0.9), "deviation above 0"),
+    "a negative deviation": (lambda: deviation_probability(1.0, 1, -1.0), "deviation above 0"),
+    "a deviation of 0 among others": (lambda: deviation_probability(1.0, 1, jnp.array([1.0, 0.0])), "deviation above"),
+    "no number as a deviation": (lambda: deviation_probability(1.0, 1, math.nan), "deviation above 0"),
     "a covariance that is not square": (lambda: gap_variance(jnp.ones((4, 3))), "covariances over orbits"),
     "no such identity": (lambda: gap_variance(jnp.eye(3), 3), "covariances over orbits"),
 }

@@ -89,11 +89,14 @@ def members_for(variance: ArrayLike, deviation: float | int, confidence: float |
     Returns:
         Three M of shape (*items), whole numbers at least 1, as NumPy arrays.
 
+    Raises:
+        ValueError: numbers out of range.
+        TypeError: `numbers` is no integer.
+
     >>> [int(m) for m in members_for(4.0, 0.392, 0.95)]
     [100, 108, 521]
     """
-    if not 0 < deviation < math.inf:
-        raise ValueError(f"expected a deviation above 0, finite; got {deviation}; equality needs infinitely many.")
+    _check_deviation(deviation)
     scales = _scales(confidence, numbers)
     v = np.asarray(_check_variance(variance), float)
     # a deviation that is that of M members to the last digit asks for M, not for one more
@@ -107,12 +110,20 @@ def deviation_probability(variance: ArrayLike, members: int, deviation: ArrayLik
     Args:
         variance: v of one network, shape (*items).
         members: M.
-        deviation: $\delta$, above 0, of a shape that broadcasts.
+        deviation: $\delta$, above 0, finite, of a shape that broadcasts.
+
+    Returns:
+        Three probabilities of the shape that `variance` and `deviation` broadcast to.
+
+    Raises:
+        ValueError: numbers out of range; arrays that are traced are not looked at.
+        TypeError: `members` is no integer.
 
     >>> [round(float(p), 4) for p in deviation_probability(1.0, 1, 2.0)]
     [0.0455, 0.054, 0.25]
     """
     check_count("members", members)
+    _check_deviation(deviation)
     z = jnp.asarray(deviation) / jnp.sqrt(_check_variance(variance) / members)
     exact = jax.scipy.special.erfc(z / math.sqrt(2))
     bound = math.sqrt(2 / math.pi) / z * jnp.exp(-(z**2) / 2)
@@ -152,6 +163,12 @@ def _scales(confidence: float | int, numbers: int) -> tuple[float, float, float]
     share = failure / numbers
     bound = math.sqrt(scipy.special.lambertw(2 / (math.pi * share**2)).real)
     return math.sqrt(2) * float(scipy.special.erfcinv(one)), bound, 1 / math.sqrt(share)
+
+
+def _check_deviation(deviation: ArrayLike) -> None:
+    known = concrete(deviation)
+    if known is not None and not ((known > 0) & (known < math.inf)).all():
+        raise ValueError(f"expected a deviation above 0, finite; got {deviation}; equality needs infinitely many.")
 
 
 def _check_variance(variance: ArrayLike) -> Array:
