@@ -195,12 +195,32 @@ def test_noise_of_a_quadratic_kernel_has_its_closed_form(getkey):
     assert_matches_monte_carlo((ntk.mean, ntk.error), 2 * expected)
 
 
+def test_noise_on_one_side_is_not_made_symmetric(getkey):
+    """E (x . (x' + n))^2 is no symmetric function of x and x'."""
+    x, sigma = jr.normal(getkey(), (2, 5)) * jnp.array([[1.0], [3.0]]), 0.4
+    k = x @ x.T
+    expected = k**2 + sigma**2 * jnp.diag(k)[:, None]
+    average = sampled_average(power(2), gaussian_noise(sigma), draws=3000, key=getkey(), sides=1)
+    nngp = average.with_errors(x)[0]
+    assert_matches_monte_carlo((nngp.mean, nngp.error), expected)
+    assert expected[1, 0] - expected[0, 1] > 10 * (nngp.error[0, 1] + nngp.error[1, 0])
+
+
 def test_standard_errors_are_those_of_repeated_estimates(getkey):
-    x = jr.normal(getkey(), (2, 3))
-    runs = [sampled_average(power(2), haar_rotation, draws=10, key=getkey()).with_errors(x)[0] for _ in range(60)]
-    scatter = np.std([run.mean for run in runs], axis=0, ddof=1)
-    stated = np.sqrt(np.mean([run.error**2 for run in runs], axis=0))
-    np.testing.assert_allclose(scatter, stated, rtol=5 / np.sqrt(120) * 1.5)  # tails of products of cosines
+    """(|x| |x'| cos)^2 with cos uniform on [-1, 1]: variance 4/45 and excess kurtosis -6/7, halved off the diagonal.
+
+    Of R sample variances over n draws, the mean has relative variance (2 / (n - 1) + excess / n) / R; the sample
+    variance of R means of n draws has 2 / (R - 1) + excess / n R.
+    """
+    x, n, r = jr.normal(getkey(), (2, 3)), 10, 60
+    runs = [sampled_average(power(2), haar_rotation, draws=n, key=getkey()).with_errors(x)[0] for _ in range(r)]
+    halved = np.array([[1, 1 / 2], [1 / 2, 1]])  # k12 is the mean of two independent draws
+    sizes = np.sum(np.asarray(x) ** 2, axis=1)
+    expected, excess = 4 / 45 * np.outer(sizes, sizes) ** 2 * halved / n, -6 / 7 * halved
+    stated = np.mean([run.error**2 for run in runs], axis=0) / expected
+    scatter = np.var([run.mean for run in runs], axis=0, ddof=1) / expected
+    assert (abs(stated - 1) < 5 * np.sqrt((2 / (n - 1) + excess / n) / r)).all()  # 24 % on the diagonal
+    assert (abs(scatter - 1) < 5 * np.sqrt(2 / (r - 1) + excess / (n * r))).all()
 
 
 def test_same_key_gives_the_same_draws(getkey):

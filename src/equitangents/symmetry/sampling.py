@@ -56,7 +56,7 @@ class SampledAverage(eqx.Module):
             left, right = jr.split(jr.fold_in(self.key, a))
             first = x1 if self.sides == 1 else self.draw(left, x1)
             sample = jnp.stack(evaluate(self.kernel, first, self.draw(right, other)))
-            if x2 is None:  # symmetric, and still one independent draw
+            if x2 is None and self.sides == 2:  # symmetric in mean, and still one independent draw
                 sample = (sample + sample.swapaxes(1, 2)) / 2
             if mean is None or squares is None:
                 mean, squares = sample, jnp.zeros_like(sample)
@@ -86,7 +86,8 @@ def sampled_average(kernel: Any, draw: Draw, *, draws: int, key: PRNGKeyArray, s
             `random_crop`, `random_permutation`, `random_element`, or your own.
         draws: at least 2.
         key: the same key gives the same draws for every call.
-        sides: 1 or 2; 1 needs a jointly invariant kernel and a group.
+        sides: 1 or 2; 1 needs a jointly invariant kernel and a group, and gives estimates that are symmetric in mean
+            only, without them not even that.
 
     Raises:
         ValueError: fewer than two draws, or another number of sides.
