@@ -108,9 +108,9 @@ def irrep_spectrum(
     r"""Eigenvalues and eigenfunctions of the NTK on the orbits of x, for each irreducible representation.
 
     The Gram matrix of the |G| n images commutes with the group. Only its n rows of the examples themselves are
-    evaluated, and each representation of dimension d is one eigenproblem of size n d, instead of one of size |G| n for
-    all. Eigenvalues that cannot be told from zero, below |G| n eps times the largest, are zero: those of repeated
-    images, of examples with a symmetry of their own.
+    evaluated, and each representation, of dimension d over the complex numbers, is one eigenproblem of size n d,
+    instead of one of size |G| n for all. Eigenvalues that cannot be told from zero, below |G| n eps times the largest,
+    are zero: those of repeated images, of examples with a symmetry of their own.
 
     Args:
         kernel: a description of a network, or any function (x1, x2=None) -> (nngp, ntk), jointly invariant:
