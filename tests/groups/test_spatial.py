@@ -1,5 +1,7 @@
 """Groups of rotations in space and grids on SO(2) and SO(3): orders, invariants, degrees of exact averages."""
 
+import inspect
+
 import numpy as np
 import pytest
 from scipy.special import eval_legendre
@@ -139,7 +141,7 @@ BAD = {
     "reflections in a design": (lambda: design("Oh"), "leave reflections out"),
     "an inversion of the circle": (lambda: with_inversion(circle_grid(3)), "rotations of space"),
     "no angle": (lambda: circle_grid(0), "at least 1"),
-    "a negative degree": (lambda: rotation_grid(-1), "at least 1"),
+    "a negative degree": (lambda: rotation_grid(-1), "expected a degree at least 0; got -1"),
 }
 
 
@@ -148,3 +150,10 @@ def test_bad_input_is_refused_in_one_line(call, message):
     with pytest.raises(ValueError, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("grid", [rotation_grid, circle_grid])
+@pytest.mark.parametrize("number", ["3", 3.0, None])
+def test_numbers_that_are_not_whole_are_refused(grid, number):
+    with pytest.raises(TypeError, match=rf"expected .* at least .; got {number!r}; pass a whole number"):
+        inspect.unwrap(grid)(number)  # without the checks of annotations that only the tests make

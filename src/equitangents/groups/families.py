@@ -8,10 +8,12 @@ import numpy as np
 from .finite_group import FiniteGroup
 
 
-def check_count(what: str, count: int, largest: int | None = None) -> None:
-    """A ValueError unless 1 <= count <= largest."""
-    if count < 1 or (largest is not None and count > largest):
-        bound = "at least 1" if largest is None else f"from 1 to {largest}"
+def check_count(what: str, count: Any, largest: int | None = None, *, low: int = 1) -> None:
+    """A ValueError unless low <= count <= largest; a TypeError where it is no integer."""
+    bound = f"at least {low}" if largest is None else f"from {low} to {largest}"
+    if isinstance(count, bool) or not hasattr(count, "__index__"):
+        raise TypeError(f"expected {what} {bound}; got {count!r}; pass a whole number.")
+    if count < low or (largest is not None and count > largest):
         raise ValueError(f"expected {what} {bound}; got {count}; choose another.")
 
 

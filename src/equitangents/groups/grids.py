@@ -69,10 +69,14 @@ def rotation_grid(degree: int) -> Grid:
     $\lceil (\text{degree} + 1) / 2 \rceil$ points in $\cos\beta$: what the others leave, $d^l_{00} = P_l$, is a
     polynomial of degree l. For degrees up to 5, `design` needs fewer points: 60 instead of 108.
 
+    Raises:
+        ValueError: a negative degree.
+        TypeError: a degree that is no integer.
+
     >>> len(rotation_grid(4)), len(rotation_grid(5))
     (75, 108)
     """
-    check_count("a degree + 1", degree + 1)
+    check_count("a degree", degree, low=0)
     around = 2 * np.pi * np.arange(degree + 1) / (degree + 1)
     cosines, weights = np.polynomial.legendre.leggauss(degree // 2 + 1)
     alpha, beta, gamma = np.meshgrid(around, np.arccos(cosines), around, indexing="ij")
