@@ -1,6 +1,7 @@
 """Irreducible representations obey their theorems, and the tables of textbooks come out."""
 
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ import pytest
 
 from equitangents.groups import (
     FiniteGroup,
+    SpatialGroup,
     character_table,
     cyclic,
     dihedral,
@@ -19,6 +21,7 @@ from equitangents.groups import (
     p4,
     permutation_action,
     point_group,
+    rotation,
     semidirect_product,
     spatial_group,
     symmetric,
@@ -156,6 +159,45 @@ def test_rotation_groups_of_polyhedra_have_their_names_with_vectors_first(name, 
     np.testing.assert_allclose(vectors.character, np.trace(group.matrices, axis1=1, axis2=2), atol=1e-12)
 
 
+def about_z(n):
+    """The rotations by 2 pi k / n about an axis, and the inversion: for n = 3 the group S6."""
+    angles = 2 * np.pi * np.arange(n) / n
+    turns = rotation(angles, np.zeros(n), np.zeros(n))
+    return SpatialGroup(np.concatenate([turns, -turns]))
+
+
+WITH_INVERSION = {
+    "Ci": (spatial_group("Ci"), "Ag Au"),
+    "S6": (about_z(3), "Ag Au Eg Eu"),
+    "C2h": (about_z(2), "Ag Au Bg Bu"),
+    "Th": (spatial_group("Th"), "Ag Au Eg Eu Tg Tu"),
+    "Oh": (spatial_group("Oh"), "A1g A1u A2g A2u Eg Eu T1g T1u T2g T2u"),
+    "Ih": (spatial_group("Ih"), "Ag Au Gg Gu Hg Hu T1g T1u T2g T2u"),
+}
+
+
+@pytest.mark.parametrize(("group", "expected"), WITH_INVERSION.values(), ids=WITH_INVERSION)
+def test_names_of_groups_with_the_inversion_tell_even_from_odd(group, expected):
+    found = {irrep.name: irrep for irrep in irreps(group, "real")}
+    assert " ".join(sorted(found)) == expected
+    vectors = np.trace(group.matrices, axis1=1, axis2=2)
+    proper = np.linalg.det(group.matrices) > 0
+    for name, irrep in found.items():
+        sign = {"g": 1, "u": -1}[name[-1]]
+        assert irrep.character[np.argmin(vectors)] == sign * irrep.dim  # -1 alone has trace -3
+        np.testing.assert_array_equal(irrep.character[proper], found[name[:-1] + "g"].character[proper])
+        if name in ("Tu", "T1u"):
+            np.testing.assert_allclose(irrep.character, vectors, atol=1e-12)
+    one = [irrep.name for irrep in irreps(group)]
+    assert len(set(one)) == len(group.conjugacy_classes()) and {name[-1] for name in one} == {"g", "u"}
+
+
+def test_vectors_are_t2_in_the_full_group_of_the_tetrahedron():
+    group = spatial_group("Td")
+    (vectors,) = (irrep for irrep in irreps(group) if irrep.name == "T2")
+    np.testing.assert_allclose(vectors.character, np.trace(group.matrices, axis1=1, axis2=2), atol=1e-12)
+
+
 def test_names_follow_mulliken():
     def names(group, over):
         return " ".join(irrep.name for irrep in irreps(group, over))
@@ -225,3 +267,8 @@ def test_irreps_are_values_with_a_name():
 def test_wrong_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_name_in_place_of_a_group_is_refused():
+    with pytest.raises(TypeError, match=r"expected a FiniteGroup.*got 'D4'"):
+        inspect.unwrap(irreps)("D4")  # without the checks of annotations that only the tests make

@@ -1,5 +1,9 @@
 """Mulliken's names of irreducible representations.
 
+They are his for T, Td, O and I. Cyclic groups are named as C_n and dihedral ones as C_nv, whatever they stand for: D2,
+of rotations about three axes, has A1, A2, B1, B2. Groups of space that hold the inversion have the names of their
+rotations with g or u, even or odd under it, as Th, Oh and Ih. Others have a letter for the dimension, and a number.
+
 References:
     Mulliken (1955), Journal of Chemical Physics 23, 1997; 1E and 2E as in Altmann and Herzig,
     Point-Group Theory Tables.
@@ -8,13 +12,18 @@ References:
 import numpy as np
 
 from .axioms import generated
+from .characters import characters
 from .finite_group import FiniteGroup
+from .spatial import SpatialGroup
 
 LETTERS = {1: "A", 2: "E", 3: "T", 4: "G", 5: "H", 6: "I", 7: "J"}
 
 
 def mulliken(group: FiniteGroup, table: np.ndarray) -> list[str]:
     """One name for each character, shape (irreps, |G|), over the complex numbers; those of a conjugate pair differ."""
+    inversion = _inversion(group)
+    if inversion is not None:
+        return _with_parity(group, table, inversion)
     pairs = _conjugate_pairs(table)
     bases: list[str] = [""] * len(table)
     leaders = [i for i in range(len(table)) if pairs[i] >= i]
@@ -36,6 +45,23 @@ def mulliken(group: FiniteGroup, table: np.ndarray) -> list[str]:
         if pairs[i] != i:
             names[i], names[pairs[i]] = f"1{bases[i]}", f"2{bases[i]}"
     return names
+
+
+def _inversion(group: FiniteGroup) -> int | None:
+    if not isinstance(group, SpatialGroup):
+        return None
+    found = np.flatnonzero((np.abs(group.matrices + np.eye(3)) < 1e-6).all((1, 2)))
+    return int(found[0]) if len(found) else None
+
+
+def _with_parity(group: SpatialGroup, table: np.ndarray, inversion: int) -> list[str]:
+    """The group is that of its rotations times the inversion: their names, and g or u by the sign of the latter."""
+    proper = np.flatnonzero(np.linalg.det(group.matrices) > 0)
+    rotations = SpatialGroup(group.matrices[proper])
+    of_rotations = characters(rotations)
+    names = mulliken(rotations, of_rotations)
+    found = [int(np.argmin(np.abs(of_rotations - row[proper]).max(1))) for row in table]
+    return [names[k] + ("g" if row[inversion].real > 0 else "u") for k, row in zip(found, table, strict=True)]
 
 
 def _planar(character: np.ndarray, n: int, r: int, s: int | None, pair: bool) -> str:

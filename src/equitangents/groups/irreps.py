@@ -28,7 +28,7 @@ class Irrep(Value):
 
     Attributes:
         group: the group.
-        name: Mulliken's for cyclic and dihedral groups; for others his letter for the dimension, and a number.
+        name: as `irreps` says.
         character: $\mathrm{tr}\, \rho(g)$ of each element, shape (|G|,), read-only; real over the real numbers.
         kind: "real", "complex" or "quaternionic": Frobenius-Schur indicator 1, 0 or -1 of the constituent.
         constituent: the representation over the complex numbers that it is made of; over these, itself.
@@ -100,15 +100,18 @@ def projector_weights(irrep: Irrep) -> np.ndarray:
 def irreps(group: FiniteGroup, over: str = "complex") -> tuple[Irrep, ...]:
     r"""All irreducible representations, the trivial one first, by dimension.
 
-    Names are Mulliken's: A, B, E for cyclic groups, A1, A2, B1, B2, E for dihedral ones, where 1 is even under the
-    first reflection; the two halves of a real E of a cyclic group are 1E and 2E. Other groups have his letters A, E, T,
-    G, H for dimensions 1 to 5, and numbers: for T, O and I these are his names, T1 that of vectors.
+    Names are Mulliken's: A, B, E for cyclic groups, A1, A2, B1, B2, E for dihedral ones, all named as C_nv, where 1 is
+    even under the first reflection; the two halves of a real E of a cyclic group are 1E and 2E. Other groups have his
+    letters A, E, T, G, H for dimensions 1 to 5, and numbers: for T, Td, O and I these are his names, with T1 that of
+    vectors, in Td T2. A `SpatialGroup` with the inversion has the names of its rotations, with g or u for even or odd
+    under it: vectors are T1u of Oh.
 
     Args:
         group: any finite group.
         over: "complex" or "real", the numbers that they are irreducible over. Real functions decompose over "real".
 
     Raises:
+        TypeError: no group, such as its name.
         ValueError: another `over`.
         RuntimeError: the characters could not be told apart.
 
@@ -118,6 +121,11 @@ def irreps(group: FiniteGroup, over: str = "complex") -> tuple[Irrep, ...]:
     >>> [(irrep.name, irrep.dim, irrep.kind) for irrep in irreps(point_group("D4"), over="real")]
     [('A1', 1, 'real'), ('A2', 1, 'real'), ('B1', 1, 'real'), ('B2', 1, 'real'), ('E', 2, 'real')]
     """
+    if not isinstance(group, FiniteGroup):
+        raise TypeError(
+            f"expected a FiniteGroup, such as point_group('D4') or spatial_group('O'); got {group!r}, "
+            f"of type {type(group).__name__}."
+        )
     if over not in ("complex", "real"):
         raise ValueError(f"expected over='complex' or over='real'; got {over!r}; choose the field.")
     return _complex(group) if over == "complex" else _real(group)
