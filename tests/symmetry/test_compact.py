@@ -116,7 +116,8 @@ def test_quadrature_of_point_clouds_is_the_average_over_random_rotations(getkey)
         sampled = sampled_average(NET, haar_rotation, draws=200, key=getkey(), sides=sides).with_errors(x)
         for estimate, k in zip(sampled, exact, strict=True):
             assert_matches_monte_carlo((estimate.mean, estimate.error), k)
-            np.testing.assert_array_equal(estimate.mean, estimate.mean.T)
+            if sides == 2:
+                np.testing.assert_array_equal(estimate.mean, estimate.mean.T)
 
 
 def test_circle_acts_by_the_users_own_representation(getkey):

@@ -21,8 +21,7 @@ LETTERS = {1: "A", 2: "E", 3: "T", 4: "G", 5: "H", 6: "I", 7: "J"}
 
 def mulliken(group: FiniteGroup, table: np.ndarray) -> list[str]:
     """One name for each character, shape (irreps, |G|), over the complex numbers; those of a conjugate pair differ."""
-    inversion = _inversion(group)
-    if inversion is not None:
+    if isinstance(group, SpatialGroup) and (inversion := _inversion(group)) is not None:
         return _with_parity(group, table, inversion)
     pairs = _conjugate_pairs(table)
     bases: list[str] = [""] * len(table)
@@ -47,9 +46,7 @@ def mulliken(group: FiniteGroup, table: np.ndarray) -> list[str]:
     return names
 
 
-def _inversion(group: FiniteGroup) -> int | None:
-    if not isinstance(group, SpatialGroup):
-        return None
+def _inversion(group: SpatialGroup) -> int | None:
     found = np.flatnonzero((np.abs(group.matrices + np.eye(3)) < 1e-6).all((1, 2)))
     return int(found[0]) if len(found) else None
 

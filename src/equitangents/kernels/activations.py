@@ -75,7 +75,9 @@ def estimated_error(layer: AbstractActivation, variance: float | int, double: bo
     """
     if not 0 < variance < math.inf:
         raise ValueError(f"expected a variance of preactivations above 0, finite; got {variance}.")
-    return 0.0 if has_closed_form(layer) else _estimated(layer, float(variance), double, jax.config.jax_enable_x64)
+    if has_closed_form(layer):
+        return 0.0
+    return _estimated(layer, float(variance), double, jax.config.jax_enable_x64)  # type: ignore[attr-defined]
 
 
 @functools.lru_cache(maxsize=256)

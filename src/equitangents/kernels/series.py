@@ -85,7 +85,7 @@ def series_plan(layer: AbstractActivation, double: bool) -> Plan:
     if layer.kinks:
         return None
     try:
-        return _plan(layer, double, jax.config.jax_enable_x64)
+        return _plan(layer, double, jax.config.jax_enable_x64)  # type: ignore[attr-defined]
     except (TypeError, jax.errors.ConcretizationTypeError):  # it holds numbers that are traced
         return untabled()
 
