@@ -238,11 +238,30 @@ def test_refusals_of_wrong_arguments():
             make("SO3", 1)
 
 
-def test_dropout_leaves_different_rotations_independent(getkey):
-    x = signals(getkey(), 1, 9)
-    net = Serial(RotationLift(SO3(2), 1), Relu())
-    with_dropout = kernel(Serial(net, Dropout(0.5)), x, x)
-    assert jnp.max(jnp.abs(with_dropout.k12 - kernel(net, x, x).k12)) < 1e-15
+def test_dropout_is_refused_while_one_row_is_held(getkey):
+    """A mask is drawn at each node: one rotation with itself has more variance, at Q = 1 and at the node Q = 1."""
+    x, group = signals(getkey(), 1, 9), SO3(2)
+
+    def net(*layers):
+        return Serial(RotationLift(group, 1), Relu(), *layers, Dense(1))
+
+    for inputs in ((x,), (x, x)):
+        with pytest.raises(ValueError, match="Dropout expected covariances between all sites"):
+            ntk(net(Dropout(0.5), RotationPool(group)), *inputs)
+    mean = both(net(Dropout(0.5, training=False), RotationPool(group)), x)
+    assert jnp.all(mean == both(net(RotationPool(group)), x))
+    assert jnp.max(jnp.abs(both(net(RotationPool(group), Dropout(0.5)), x) - 2 * mean)) < 1e-14
+
+
+def test_dropout_after_a_cap_of_the_whole_sphere_adds_variance_at_equal_nodes(getkey):
+    """The sum over nodes of w^2 k(1), once more at a rate of 1/2, in one evaluation; none in two."""
+    x, group = signals(getkey(), 1, 4), SO3(2)
+    net = Serial(RotationLift(group, 1, cap=np.pi), Relu())
+    noisy = Serial(net, Dropout(0.5), RotationPool(group))
+    plain = nngp(Serial(net, RotationPool(group)), x)
+    added = jnp.sum(group.weights**2) * kernel(Serial(RotationLift(group, 1), Relu()), x).k12[0, 0, 0, 0]
+    assert jnp.abs(nngp(noisy, x) - plain - added).max() < 1e-14
+    assert jnp.abs(nngp(noisy, x, x) - plain).max() < 1e-14
 
 
 def test_derivatives_at_equal_signals_are_finite(getkey):

@@ -24,6 +24,12 @@ def _(layer: OneEvaluation, k: Kernel) -> Kernel:
 
 
 def _masked(layer: Dropout | OneEvaluation, k: Kernel, same: bool) -> Kernel:
+    if k.one_row:
+        raise ValueError(
+            "Dropout expected covariances between all sites, got those of a function on a group, which depend on "
+            "g h^-1 alone; masks of each node are no such function. Set training=False, or put Dropout after "
+            "RotationPool."
+        )
     v11, v22 = variances_of(layer, k)
     keep = 1 - jnp.asarray(layer.rate, k.k12.dtype)
     here = _same_site(k.k12, k.sites) if same else jnp.zeros((), bool)
