@@ -7,11 +7,24 @@ import numpy as np
 import pytest
 
 from equitangents.equivariant import GroupPool
-from equitangents.kernels import kernel, nngp, nngp_and_ntk, ntk
+from equitangents.kernels import (
+    Needs,
+    independent_average,
+    joint_average,
+    kernel,
+    needs,
+    nngp,
+    nngp_and_ntk,
+    ntk,
+    propagate,
+)
 from equitangents.nets import (
+    AbstractLayer,
     Attention,
     AvgPool,
     Conv,
+    ConvLocal,
+    ConvTranspose,
     Dense,
     Dropout,
     Erf,
@@ -194,8 +207,42 @@ def test_flattening_reads_equal_rotations(getkey):
     )
 
 
+class OutsidePool(AbstractLayer):
+    """As a reader of the docs writes it."""
+
+    def init(self, key, shape):
+        return shape[-1:], {}
+
+    def apply(self, params, x):
+        return jnp.mean(x, axis=0)
+
+
+class OutsideConv(OutsidePool):
+    """Weights of one filter on all sites."""
+
+
+@propagate.register(OutsidePool)
+def _(layer, k):
+    return independent_average(k, jnp.mean, jnp.mean, ())
+
+
+@propagate.register(OutsideConv)
+def _(layer, k):
+    return joint_average(k, lambda array, pairs: array, lambda array, pairs: jnp.mean(array), k.sites, ())
+
+
+@needs.register(OutsidePool)
+def _(layer, after):
+    return Needs(True, after.variances)
+
+
 MIXING = {
     "conv": Conv(1, 3),
+    "conv without margins": Conv(1, 3, padding="VALID"),
+    "local": ConvLocal(1, 3),
+    "transposed": ConvTranspose(1, 3, 2),
+    "outside pool": OutsidePool(),
+    "outside conv": OutsideConv(),
     "global pool": GlobalAvgPool(),
     "group pool": GroupPool(),
     "pool": AvgPool(2),

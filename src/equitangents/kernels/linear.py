@@ -73,7 +73,11 @@ def joint_average(
         alone: where `mean` reads zeros beyond the border, `alone(v11, v22)` of variances over padded sites is the mean
             over windows of the variance of one site where the other is such a zero, over pairs of new sites. None
             where all windows read the same offsets.
+
+    Raises:
+        ValueError: of all pairs of sites only one row is held.
     """
+    check_all_pairs("An average over sites", k)
     ntk = mean(pad(k.ntk, k.pairs), k.pairs)
     if k.k11 is None or k.k22 is None or k.d is None:
         return Kernel(None, mean(pad(k.k12, k.pairs), k.pairs), None, None, ntk, sites, k.gaussian)
@@ -122,7 +126,6 @@ def zeroed(k: Kernel, mask1: Array, mask2: Array) -> Kernel:
 
 def global_average(k: Kernel) -> Kernel:
     """Average over all sites of each input on its own: `independent_average` with one window, the whole."""
-    check_all_pairs("An average over all sites", k)
     return independent_average(k, mean_of_all, lambda array: mean_of_all(at_sites(array, k.sites)), ())
 
 
@@ -132,7 +135,11 @@ def mean_of_all(array: Array) -> Array:
 
 
 def independent_average(
-    k: Kernel, mean: Callable[[Array], Array], together: Callable[[Array], Array], sites: tuple[int, ...]
+    k: Kernel,
+    mean: Callable[[Array], Array],
+    together: Callable[[Array], Array],
+    sites: tuple[int, ...],
+    one_row: bool = False,
 ) -> Kernel:
     """Average over windows of sites of each input on its own, as in a pool.
 
@@ -144,7 +151,13 @@ def independent_average(
         mean: the average of an array over pairs of sites, to one over pairs of the new sites.
         together: the same with both windows read at one offset, as a convolution does.
         sites: shape of the new sites.
+        one_row: whether `mean` and `together` also know kernels of which only one row is held, see `Kernel`.
+
+    Raises:
+        ValueError: covariances between different sites are not held, or one row of them only.
     """
+    if not one_row:
+        check_all_pairs("An average over sites", k)
     if k.sites and not k.pairs:
         raise ValueError("a pool expected covariances between different sites; `needs` of a layer before it is wrong.")
     k12, ntk = mean(k.k12), mean(k.ntk)

@@ -32,7 +32,6 @@ def _(layer: Slice, after: Needs) -> Needs:
 
 @propagate.register(SiteMap)
 def _(layer: SiteMap, k: Kernel) -> Kernel:
-    check_all_pairs(layer, k)
     axes = len(k.sites)
     sites = (*k.sites[: layer.axis], len(layer.matrix), *k.sites[layer.axis + 1 :])
 

@@ -8,14 +8,13 @@ from jaxtyping import Array
 from ..nets import ConvTranspose
 from ..nets.window import pad_sites, spaced
 from .conv import window_mean
-from .kernel import Kernel, Needs, check_all_pairs
+from .kernel import Kernel, Needs
 from .linear import apply_weights, joint_average
 from .propagate import needs, propagate
 
 
 @propagate.register(ConvTranspose)
 def _(layer: ConvTranspose, k: Kernel) -> Kernel:
-    check_all_pairs(layer, k)
     sizes = [n * s + low + high for n, s, (low, high) in zip(k.sites, layer.steps, layer.margins, strict=True)]
 
     def pad(array: Array, pairs: bool) -> Array:

@@ -93,7 +93,7 @@ def _(layer: RotationPool, k: Kernel) -> Kernel:
         weights = jnp.asarray(layer.group.weights, array.dtype)
         return array[0, 1:] @ weights if k.sites == (1,) else weights @ array @ weights
 
-    return independent_average(k, mean, lambda array: _at_unit(layer, k, array), ())
+    return independent_average(k, mean, lambda array: _at_unit(layer, k, array), (), one_row=True)
 
 
 @propagate.register(RotationProjection)
@@ -113,7 +113,7 @@ def _(layer: RotationProjection, k: Kernel) -> Kernel:
         none = float(jnp.finfo(apart.dtype).max) ** 0.5
         return jnp.where(jnp.eye(dim, dtype=bool), _at_unit(layer, k, apart), none)
 
-    return independent_average(k, mean, together, (dim,))
+    return independent_average(k, mean, together, (dim,), one_row=True)
 
 
 @needs.register(RotationPool)
