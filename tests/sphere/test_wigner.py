@@ -52,6 +52,19 @@ def test_euler_angles_are_found_again_also_at_the_poles(getkey):
         assert np.abs(rotation_matrix(*euler_angles(matrices)) - matrices).max() < 1e-14
 
 
+def test_euler_angles_of_single_precision_are_those_of_the_same_rotation(getkey):
+    """About z, where alpha and gamma come from rounding, and turned by pi about an axis in the plane."""
+    a = random_rotations(getkey(), 200).astype(np.float32)
+    angle = np.linspace(-3, 3, 7)
+    about_z, half_turn = (rotation_matrix(angle, pole, 0.3).astype(np.float32) for pole in (0.0, np.pi))
+    (flip,) = rotation_matrix([0.0], np.pi, 0.0).astype(np.float32)
+    turns = [a @ np.swapaxes(a, -1, -2), a @ flip @ np.swapaxes(a, -1, -2), about_z, half_turn]
+    turns += [a @ about_z[0] @ np.swapaxes(a, -1, -2) @ flip, a]
+    for matrices in turns:
+        assert matrices.dtype == np.float32
+        assert np.abs(rotation_matrix(*euler_angles(matrices)) - matrices).max() < 10 * np.finfo(np.float32).eps
+
+
 def test_random_rotations_are_uniform():
     """Each irrep but the trivial one averages to zero, and its entries have mean square 1/(2l + 1)."""
     r = random_rotations(jr.key(0), 20000)

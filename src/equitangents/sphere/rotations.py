@@ -13,7 +13,9 @@ def rotation_matrix(alpha: ArrayLike, beta: ArrayLike, gamma: ArrayLike) -> np.n
 
 
 def euler_angles(matrix: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Alpha, beta in [0, pi] and gamma of rotation matrices (..., 3, 3); gamma is 0 where only one sum is known.
+    """Alpha, beta in [0, pi] and gamma of rotation matrices (..., 3, 3), in any precision.
+
+    Near beta = 0 only alpha + gamma is known, near pi alpha - gamma: then rounding chooses alpha, and gamma fits it.
 
     Raises:
         ValueError: matrices that are no rotations.
@@ -27,15 +29,12 @@ def euler_angles(matrix: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     defect = max(np.abs(r @ np.swapaxes(r, -1, -2) - np.eye(3)).max(), np.abs(np.linalg.det(r) - 1).max())
     if not defect < 1e-6:
         raise ValueError(f"expected rotations, R R^T = 1 with determinant 1, got a defect of {defect:.1e}.")
-    sine = np.hypot(r[..., 0, 2], r[..., 1, 2])
-    beta, generic = np.arctan2(sine, r[..., 2, 2]), sine > 1e-12
-    alpha = np.where(
-        generic,
-        np.arctan2(r[..., 1, 2], r[..., 0, 2]),
-        np.arctan2(-r[..., 0, 1], r[..., 1, 1]),
-    )
-    gamma = np.where(generic, np.arctan2(r[..., 2, 1], -r[..., 2, 0]), 0)
-    return np.asarray(alpha), np.asarray(beta), np.asarray(gamma)
+    beta = np.arctan2(np.hypot(r[..., 0, 2], r[..., 1, 2]), r[..., 2, 2])
+    alpha = np.arctan2(r[..., 1, 2], r[..., 0, 2])
+    plus = np.arctan2(r[..., 1, 0] - r[..., 0, 1], r[..., 0, 0] + r[..., 1, 1])  # alpha + gamma
+    minus = np.arctan2(-r[..., 1, 0] - r[..., 0, 1], r[..., 1, 1] - r[..., 0, 0])  # alpha - gamma
+    gamma = np.where(r[..., 2, 2] > 0, plus - alpha, alpha - minus)
+    return np.asarray(alpha), np.asarray(beta), np.asarray(np.arctan2(np.sin(gamma), np.cos(gamma)))
 
 
 def random_rotations(key: PRNGKeyArray, n: int) -> np.ndarray:
