@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from equitangents.groups import Parametrised, covering_radius, random_rotations, rotation, spatial_group
+from equitangents.groups import Parametrised, covering_radius, random_rotations, rotation_matrix, spatial_group
 
 GOLDEN = (1 + np.sqrt(5)) / 2
 # cosines of half the largest angle to the group: the deep holes of the 24-cell, of the 48 quaternions of O (Mackenzie
@@ -13,7 +13,7 @@ CLOSED = {
     "O": 2 * np.sqrt(1 - ((2 + np.sqrt(2)) / 4) ** 2),
     "I": 2 * np.sqrt(1 - GOLDEN**4 / 8),
 }
-EULER = Parametrised(lambda p: rotation(*p.T), (0, 0, 0), (2 * np.pi, np.pi, 2 * np.pi), (1, 1, 1))
+EULER = Parametrised(lambda p: rotation_matrix(*p.T), (0, 0, 0), (2 * np.pi, np.pi, 2 * np.pi), (1, 1, 1))
 
 
 def plane(angles, *frequencies):
@@ -70,7 +70,7 @@ def test_no_random_rotation_is_further_from_an_irregular_set_than_its_radius(get
 
 
 def test_rotations_about_one_axis_leave_half_turns_about_others():
-    about_z = rotation(turns(9), np.zeros(9), np.zeros(9))
+    about_z = rotation_matrix(turns(9), np.zeros(9), np.zeros(9))
     assert covering_radius("SO(3)", about_z).radius == 2
 
 

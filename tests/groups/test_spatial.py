@@ -15,7 +15,7 @@ from equitangents.groups import (
     invariants,
     matrix_action,
     random_rotations,
-    rotation,
+    rotation_matrix,
     rotation_grid,
     spatial_group,
     with_inversion,
@@ -117,9 +117,9 @@ def test_invariants_are_those_of_molien():
 
 def test_euler_angles_compose_as_written():
     a, b, c = 0.3, 1.1, -2.0
-    z = lambda t: rotation(t, 0.0, 0.0)  # noqa: E731
-    y = rotation(0.0, b, 0.0)
-    np.testing.assert_allclose(rotation(a, b, c), z(a) @ y @ z(c), atol=1e-15)
+    z = lambda t: rotation_matrix(t, 0.0, 0.0)  # noqa: E731
+    y = rotation_matrix(0.0, b, 0.0)
+    np.testing.assert_allclose(rotation_matrix(a, b, c), z(a) @ y @ z(c), atol=1e-15)
     np.testing.assert_allclose(y @ [0, 0, 1], [np.sin(b), 0, np.cos(b)], atol=1e-15)
 
 

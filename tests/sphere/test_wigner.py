@@ -54,7 +54,7 @@ def test_euler_angles_are_found_again_also_at_the_poles(getkey):
 
 def test_euler_angles_of_single_precision_are_those_of_the_same_rotation(getkey):
     """About z, where alpha and gamma come from rounding, and turned by pi about an axis in the plane."""
-    a = random_rotations(getkey(), 200).astype(np.float32)
+    a = np.asarray(random_rotations(getkey(), 200), np.float32)
     angle = np.linspace(-3, 3, 7)
     about_z, half_turn = (rotation_matrix(angle, pole, 0.3).astype(np.float32) for pole in (0.0, np.pi))
     (flip,) = rotation_matrix([0.0], np.pi, 0.0).astype(np.float32)

@@ -81,7 +81,7 @@ def rotation_grid(degree: int) -> Grid:
     cosines, weights = np.polynomial.legendre.leggauss(degree // 2 + 1)
     alpha, beta, gamma = np.meshgrid(around, np.arccos(cosines), around, indexing="ij")
     w = np.broadcast_to(weights[None, :, None] / 2 / (degree + 1) ** 2, alpha.shape).ravel()
-    points = rotation(alpha.ravel(), beta.ravel(), gamma.ravel())
+    points = rotation_matrix(alpha.ravel(), beta.ravel(), gamma.ravel())
     return Grid(points, w / w.sum(), degree, f"rotation_grid({degree})")
 
 
@@ -130,13 +130,13 @@ def invariants(group: SpatialGroup, l: int) -> int:
     return round(float(np.mean(character)))
 
 
-def rotation(alpha: Any, beta: Any, gamma: Any) -> np.ndarray:
-    r"""$R_z(\alpha) R_y(\beta) R_z(\gamma)$, angles in radians of one shape; shape (*shape, 3, 3).
+def rotation_matrix(alpha: Any, beta: Any, gamma: Any) -> np.ndarray:
+    r"""$R_z(\alpha) R_y(\beta) R_z(\gamma)$, angles in radians, of shapes that broadcast; shape (*angles, 3, 3).
 
-    >>> (rotation(0.0, 0.0, np.pi / 2) @ [1, 0, 0]).round(12).tolist()
+    >>> (rotation_matrix(0.0, 0.0, np.pi / 2) @ [1, 0, 0]).round(12).tolist()
     [0.0, 1.0, 0.0]
     """
-    angles = [np.asarray(a, float) for a in (alpha, beta, gamma)]
+    angles = np.broadcast_arrays(*(np.asarray(a, float) for a in (alpha, beta, gamma)))
     (ca, cb, cg), (sa, sb, sg) = map(np.cos, angles), map(np.sin, angles)
     rows = [
         [ca * cb * cg - sa * sg, -ca * cb * sg - sa * cg, ca * sb],

@@ -1,5 +1,7 @@
 """Signals on the circle and the sphere: harmonics, rotations, and networks over SO(2) and SO(3) with their kernels."""
 
+from ..groups import random_rotations as random_rotations
+from ..groups import rotation_matrix as rotation_matrix
 from .conv import RotationConv as RotationConv
 from .density import spherical_densities as spherical_densities
 from .flow import EquivariantFlow as EquivariantFlow
@@ -12,8 +14,6 @@ from .lift import RotationLift as RotationLift
 from .pool import RotationPool as RotationPool
 from .pool import RotationProjection as RotationProjection
 from .rotations import euler_angles as euler_angles
-from .rotations import random_rotations as random_rotations
-from .rotations import rotation_matrix as rotation_matrix
 from .signals import from_tensors as from_tensors
 from .signals import from_vectors as from_vectors
 from .signals import rotate as rotate
