@@ -265,12 +265,32 @@ def test_layers_that_mix_nodes_as_if_they_were_sites_are_refused(layer, getkey):
         (Serial(RotationLift(SO3(2), 1), Relu()), "whose output is no function on a group of rotations"),
         (Serial(RotationLift(SO3(2), 1), RotationPool(SO3(3))), r"expected sites \(144,\), got \(48,\)"),
         (RotationPool(SO3(2)), r"expected sites \(48,\), got \(9,\)"),
-        (Serial(RotationLift(SO2(2), 1), RotationConv(SO3(2), 1)), r"expected sites \(48,\), got \(4,\)"),
+        (Serial(RotationLift(SO2(3), 1), RotationConv(SO3(2), 1)), r"expected sites \(48,\), got \(6,\)"),
     ],
 )
 def test_refusals(net, says, getkey):
     with pytest.raises(ValueError, match=says):
         nngp(net, signals(getkey(), 1, 9))
+
+
+@pytest.mark.parametrize("group", [SO2, SO3])
+def test_signals_are_refused_below_the_order_that_integrates_them(group, getkey):
+    """A linear network's pool is its degree 0: exact from (lmax + 1)/2 on, the order that the error names."""
+    lmax, least = 6, 4
+    x = jr.normal(getkey(), (1, group(1).start(lmax + 1), 1))
+
+    def net(order, **cap):
+        return Serial(RotationLift(group(order), 1, **cap), RotationPool(group(order)))
+
+    volume = group(1).volume
+    assert jnp.abs(nngp(net(least), x) - x[0, 0, 0] ** 2 / volume).max() < 1e-13
+    with pytest.raises(ValueError, match=rf"up to degree 5, .* take {group.__name__}\({least}\) or more"):
+        nngp(net(least - 1), x)
+    with pytest.raises(ValueError, match=rf"take {group.__name__}\({least}\) or more"):
+        RotationLift(group(least - 1), 1).init(jr.key(0), x.shape[1:])
+    if group is SO3:
+        with pytest.raises(ValueError, match=r"up to degree 5 with a cap, .* take SO3\(7\) or more"):
+            nngp(net(6, cap=0.5), x)
 
 
 def test_refusals_of_wrong_arguments():

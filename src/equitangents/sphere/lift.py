@@ -40,6 +40,10 @@ class RotationLift(AbstractRotationWeights):
         lambda_w: learning-rate factor of the weights, before 1/fan_in; None means sigma_w**2.
         lambda_b: learning-rate factor of the biases; None means sigma_b**2.
 
+    Raises:
+        ValueError: signals of a higher degree than the nodes integrate, 2 order - 1, or, with a cap, than a convolution
+            averages, order - 1.
+
     References:
         Cohen et al. (2018), arXiv:1801.10130; Misof, Kessel and Gerken (2024), arXiv:2406.06504.
 
@@ -73,7 +77,7 @@ class RotationLift(AbstractRotationWeights):
 
     def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
         check_shape(self, shape, sites=1)
-        self.group.lmax(shape[0])
+        _band_limit(self, shape[0])
         return (self.group.size, self.width), self.draw(key, (shape[0] * shape[1], self.width))
 
     def apply(self, params: Params, x: Array) -> Array:
@@ -94,7 +98,7 @@ class RotationLift(AbstractRotationWeights):
 def _(layer: RotationLift, k: Kernel) -> Kernel:
     if len(k.sites) != 1 or not k.pairs:
         raise ValueError(f"RotationLift expected covariances of signals (coefficients, c), got sites {k.sites}.")
-    layer.group.lmax(k.sites[0])
+    _band_limit(layer, k.sites[0])
     if layer.cap is not None:
         return apply_weights(layer, _local(layer, k))
     k12, ntk = (row(layer.group, array) for array in (k.k12, k.ntk))
@@ -115,6 +119,18 @@ def _(layer: RotationLift, k: Kernel) -> Kernel:
 @needs.register(RotationLift)
 def _(layer: RotationLift, after: Needs) -> Needs:
     return Needs(True, "none" if after.variances == "none" else "pairs" if layer.cap else after.variances)
+
+
+def _band_limit(layer: RotationLift, coefficients: int) -> None:
+    """Raise where the mean over the nodes, or with a cap the average in the Fourier domain, is not that of k(Q)."""
+    lmax, order = layer.group.lmax(coefficients), layer.group.order
+    least = lmax // 2 + 1 if layer.cap is None else lmax + 1
+    if order < least:
+        degrees = f"{2 * order - 1}, which its nodes integrate" if layer.cap is None else f"{order - 1} with a cap"
+        raise ValueError(
+            f"RotationLift({layer.group}, ...) expected signals up to degree {degrees}, got {coefficients} coefficients, "
+            f"up to degree {lmax}; take {type(layer.group).__name__}({least}) or more, or leave out higher degrees."
+        )
 
 
 def row(group: AbstractRotations, a: Array) -> Array:

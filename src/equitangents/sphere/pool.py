@@ -46,7 +46,8 @@ class RotationProjection(AbstractOverRotations):
 
     For equivariant outputs: l = 1 is a vector, in the order y, z, x (y, x in the plane), l = 0 the average, and the
     traceless part of a symmetric tensor is l = 2. At infinite width its kernel is the matrix $\int D^l(Q)\, k(Q)\, dQ$,
-    with $K(Rf, f') = D^l(R)\, K(f, f')$. Only `Dense` without a bias keeps the symmetry after it.
+    with $K(Rf, f') = D^l(R)\, K(f, f')$. Only `Dense` without a bias keeps the symmetry after it. Of a linear network
+    of signals up to degree lmax it is exact for lmax + l < 2 order.
 
     Attributes:
         group: `SO2(order)` or `SO3(order)`, as in the layers before.
