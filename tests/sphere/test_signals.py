@@ -144,9 +144,42 @@ def test_correlations_are_sums_of_irreps(group, lmax, getkey):
         (lambda: rotate_circle(jnp.zeros((4, 1)), 0.1), r"expected 2 lmax \+ 1"),
         (lambda: from_vectors(jnp.zeros(3)), "expected vectors"),
         (lambda: from_tensors(jnp.zeros((2, 3))), "expected tensors"),
+        (lambda: to_vectors(jnp.ones((3, 2))), r"expected \(lmax \+ 1\)\^2 coefficients"),
+        (lambda: to_vectors(jnp.ones((1, 2))), "with degree 1"),
+        (lambda: to_vectors(jnp.ones(4)), "expected signals"),
+        (lambda: from_tensors(jnp.eye(3).at[0, 1].add(1e-3)), "expected symmetric tensors, got entries .* 1.0e-03"),
+        (lambda: to_tensors(jnp.ones((2, 1)), jnp.ones(5)), r"expected degrees 0 and 2 .* \(2, 1\) and \(5,\)"),
+        (lambda: to_tensors(jnp.ones((2, 5)), jnp.ones((2, 1))), "expected degrees 0 and 2"),
         (lambda: to_real([1j, 0, 0, 0]), "expected coefficients of a real signal"),
     ],
 )
 def test_refusals(wrong, says):
     with pytest.raises(ValueError, match=says):
         wrong()
+
+
+@pytest.mark.parametrize(
+    "wrong, says",
+    [
+        (
+            lambda: jax.vmap(lambda r: rotate(jnp.ones((4, 1)), r))(jnp.eye(3)[None]),
+            "the numbers of rotation, got a traced",
+        ),
+        (lambda: jax.jit(lambda a: rotate_circle(jnp.ones((3, 1)), a))(0.3), "the numbers of angle, got a traced"),
+        (lambda: rotate(jnp.ones((4, 1), int), np.eye(3)), "expected floating-point numbers, got int"),
+        (lambda: from_tensors(jnp.eye(3, dtype=int)), "expected floating-point numbers, got int"),
+        (lambda: from_vectors(jnp.ones((2, 3), int)), "expected floating-point numbers, got int"),
+    ],
+)
+def test_refusals_of_types(wrong, says):
+    with pytest.raises(TypeError, match=says):
+        wrong()
+
+
+def test_tensors_that_rounding_makes_unequal_to_their_transposed_pass(getkey):
+    """And under jit, where no entry can be looked at."""
+    t = jr.normal(getkey(), (3, 3), jnp.float32)
+    r = jnp.asarray(random_rotations(getkey(), 1)[0], jnp.float32)
+    turned = r @ (t + t.T) @ r.T
+    for one, two in zip(from_tensors(turned), jax.jit(from_tensors)(turned), strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5)
