@@ -154,6 +154,34 @@ def test_local_finite_networks_have_that_covariance(getkey):
     assert_matches_monte_carlo(jax.lax.map(draw, jr.split(getkey(), 4000), batch_size=200), kernel(net, x).k12)
 
 
+def after_convolution(order):
+    group = SO3(order)
+    return Serial(RotationLift(group, 32, cap=0.5), Relu(), RotationConv(group, 32, sigma_b=0.1))
+
+
+def test_after_a_convolution_the_unit_element_is_the_node_that_it_is(getkey):
+    k = kernel(after_convolution(3), jr.normal(getkey(), (2, 4, 1)))
+    assert jnp.max(jnp.abs(k.k12[..., 0] - k.k12[..., 1])) < 1e-14
+    assert jnp.max(jnp.abs(k.ntk[..., 0] - k.ntk[..., 1])) < 1e-14
+    assert jnp.max(jnp.abs(k.k11[:, 0, 0] - jnp.diagonal(k.k12[:, :, 0, 0]))) < 1e-14
+
+
+@pytest.mark.slow
+def test_finite_networks_with_a_convolution_after_a_local_lift_have_that_covariance(getkey):
+    """Of one hidden layer, whose mean over draws is the same at any width; at Q = 1 and at the nodes."""
+    x = jr.normal(getkey(), (2, 4, 1))
+    net = after_convolution(2)
+
+    def draw(key):
+        out = jax.vmap(net.apply, (None, 0))(net.init(key, x.shape[1:])[1], x)  # node 0 is the unit element
+        return jnp.einsum("aqc,bc->abq", out, out[:, 0]) / out.shape[-1]
+
+    k12 = kernel(net, x).k12[:, :, 0]
+    draws = jax.lax.map(draw, jr.split(getkey(), 6000), batch_size=100)
+    assert_matches_monte_carlo(draws, k12[..., 1:])
+    assert_matches_monte_carlo(draws[..., 0], k12[..., 0])
+
+
 def test_a_local_lift_alone_is_its_integral(getkey):
     group, x = SO3(2), jr.normal(getkey(), (1, 4, 1))
     k = kernel(RotationLift(group, 1, cap=1.1), x).k12[0, 0]

@@ -23,7 +23,8 @@ class RotationConv(AbstractRotationWeights):
     At infinite width the covariance is a function of $R R'^{-1}$ alone, which the average over S does not change: this
     layer has the kernel of `Dense`, whose filter is the unit element alone, and of a filter of any support.
 
-    After a local lift (`RotationLift` with a cap) the average is done in the Fourier domain, `right_average`.
+    After a local lift (`RotationLift` with a cap) the average is done in the Fourier domain, `right_average`, up to
+    degree order - 1: the kernel is that of finite layers with the default `lmax`.
 
     A finite layer works with harmonic coefficients of f up to degree `lmax`. A nonlinearity makes degrees without end,
     so finite networks are equivariant, and their kernels those of infinite width, up to what lies above it.
@@ -100,11 +101,14 @@ def _(layer: RotationConv, k: Kernel) -> Kernel:
 
 
 def _averaged(group: AbstractRotations, k: Kernel) -> Kernel:
-    """One row, of the average over joint turns from the right of all pairs of nodes, up to degree order - 1."""
+    """One row, of the average over joint turns from the right of all pairs of nodes, up to degree order - 1.
+
+    At Q = 1 too, where that is less than the mean over the diagonal: finite layers leave out higher degrees alike.
+    """
 
     def averaged(array: Array) -> Array:
-        same = jnp.asarray(group.weights, array.dtype) @ jnp.diagonal(array)
-        return jnp.concatenate([same[None], group.correlation(right_average(group, array, group.order - 1))])[None]
+        a = right_average(group, array, group.order - 1)
+        return jnp.concatenate([jnp.trace(a)[None], group.correlation(a)])[None]  # irreps of Q = 1 are unit matrices
 
     k12, ntk = averaged(k.k12), averaged(k.ntk)
     if k.k11 is None or k.k22 is None or k.k11.ndim != 2 or k.k22.ndim != 2:
