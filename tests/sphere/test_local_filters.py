@@ -6,7 +6,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from equitangents.kernels import kernel, nngp, nngp_and_ntk
+from equitangents.kernels import driver, kernel, nngp, nngp_and_ntk
 from equitangents.nets import Dense, Erf, Identity, Polynomial, Relu, Serial
 from equitangents.sphere import (
     SO2,
@@ -187,6 +187,15 @@ def test_a_local_lift_alone_is_its_integral(getkey):
     k = kernel(RotationLift(group, 1, cap=1.1), x).k12[0, 0]
     turned = jnp.stack([rotate(x[0], r.T)[:, 0] for r in rotation_matrix(*group.angles)])
     assert jnp.max(jnp.abs(k - turned @ zonal_filter(1, 1.1) @ turned.T)) < 1e-13
+
+
+@pytest.mark.parametrize("cap, numbers", [(None, 48 + 1), (0.5, 48**2)])
+def test_tiles_are_as_large_as_the_widest_arrays_of_a_pair_allow(cap, numbers):
+    """All pairs of the 48 nodes after a local filter, one row else; also where the lift is inside another layer."""
+    group = SO3(2)
+    lift, rest = RotationLift(group, 1, cap), [Relu(), RotationConv(group, 1), Relu(), RotationPool(group), Dense(1)]
+    for net in (Serial(lift, *rest), Serial(Serial(lift, *rest[:2]), *rest[2:])):
+        assert driver._entries(net, (4, 1)) == numbers
 
 
 def test_refusals(getkey):

@@ -64,7 +64,8 @@ class Needs(eqx.Module):
         pairs: covariances k12 and tangent kernel between different sites.
         variances: of each input with itself: not at all, at each site, or between different sites.
         digits: what rounding takes from variances of single precision, too.
-        held: how many numbers pairs take here, where one row of them is held; None for all of them.
+        held: how many numbers pairs take here, where one row of them is held, or after the next layer if it makes more;
+            None for all pairs of the sites here.
     """
 
     pairs: bool = eqx.field(static=True)

@@ -118,7 +118,10 @@ def _(layer: RotationLift, k: Kernel) -> Kernel:
 
 @needs.register(RotationLift)
 def _(layer: RotationLift, after: Needs) -> Needs:
-    return Needs(True, "none" if after.variances == "none" else "pairs" if layer.cap else after.variances)
+    if layer.cap is None:
+        return Needs(True, after.variances)
+    # all pairs of nodes follow, more than the coefficients before have
+    return Needs(True, "none" if after.variances == "none" else "pairs", held=layer.group.size**2)
 
 
 def _band_limit(layer: RotationLift, coefficients: int) -> None:
