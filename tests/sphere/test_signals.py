@@ -1,5 +1,8 @@
 """Signals on the circle and the sphere: transforms, rotations, vectors and tensors, against independent routes."""
 
+import gc
+import weakref
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -123,6 +126,14 @@ def test_the_quadrature_is_exact_up_to_the_stated_degree_and_not_beyond(group):
     assert abs(means[0] - 1) < 1e-14
     assert max(means[1:-1]) < 1e-14
     assert means[-1] > 0.1
+
+
+def test_tables_of_irreps_are_not_kept_for_good():
+    """At order 12 those of one group take 138 MB."""
+    tables = [weakref.ref(SO3(2).irreps(l)) for l in range(10)]
+    assert SO3(2).irreps(9) is tables[-1]()
+    gc.collect()
+    assert sum(table() is not None for table in tables) <= 4
 
 
 @pytest.mark.parametrize("group", [SO2(3), SO3(3)], ids=repr)

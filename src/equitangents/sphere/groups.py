@@ -198,7 +198,7 @@ def _lobatto(n: int) -> tuple[np.ndarray, np.ndarray]:
     return x, 2 / (n * (n - 1) * eval_legendre(n - 1, x) ** 2)
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=4)  # at order 12 a table has up to 32 MB, and all 12 of them take a second
 def _irreps(group: SO3, l: int) -> np.ndarray:
     return frozen(wigner_real(l, *group.angles))
 
