@@ -42,6 +42,7 @@ from equitangents.nets import (
 from equitangents.sphere import (
     SO2,
     SO3,
+    AbstractRotations,
     RotationConv,
     RotationLift,
     RotationPool,
@@ -154,6 +155,26 @@ def test_pooled_kernels_are_averages_of_a_dense_networks_kernels(group, depth, g
     k = both(dense, x1, orbit).reshape(2, 2, group.size, 2)
     average = jnp.einsum("q,kaqb->kab", group.weights, k)
     assert jnp.max(jnp.abs(average - both(pooled(group, Relu(), depth), x1, x2))) < 1e-12
+
+
+class OutsideCircle(AbstractRotations):
+    """Three nodes for each order; no part of the package knows it."""
+
+    volume = 2 * np.pi
+    start, lmax, multiplicity, irreps, correlation = SO2.start, SO2.lmax, SO2.multiplicity, SO2.irreps, SO2.correlation
+
+    @property
+    def angles(self):
+        return 2 * np.pi * np.arange(3 * self.order) / (3 * self.order)
+
+    def _weights(self):
+        return np.full(3 * self.order, 1 / (3 * self.order))
+
+
+def test_a_group_from_outside_has_the_kernels_of_the_same_rotations(getkey):
+    x = signals(getkey(), 2, 5)
+    found, expected = (both(pooled(group, Monomial(2)), x) for group in (OutsideCircle(2), SO2(3)))
+    assert jnp.max(jnp.abs(found - expected)) < 1e-13
 
 
 def test_channels_and_scales_of_the_lift_enter_as_in_the_formula(getkey):

@@ -7,6 +7,7 @@ from .density import spherical_densities as spherical_densities
 from .flow import EquivariantFlow as EquivariantFlow
 from .groups import SO2 as SO2
 from .groups import SO3 as SO3
+from .groups import AbstractRotations as AbstractRotations
 from .harmonics import real_harmonics as real_harmonics
 from .homogeneous import right_average as right_average
 from .homogeneous import zonal_filter as zonal_filter
