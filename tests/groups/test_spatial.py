@@ -15,8 +15,8 @@ from equitangents.groups import (
     invariants,
     matrix_action,
     random_rotations,
-    rotation_matrix,
     rotation_grid,
+    rotation_matrix,
     spatial_group,
     with_inversion,
 )

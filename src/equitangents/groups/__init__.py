@@ -20,8 +20,8 @@ from .grids import circle_grid as circle_grid
 from .grids import design as design
 from .grids import invariants as invariants
 from .grids import random_rotations as random_rotations
-from .grids import rotation_matrix as rotation_matrix
 from .grids import rotation_grid as rotation_grid
+from .grids import rotation_matrix as rotation_matrix
 from .grids import with_inversion as with_inversion
 from .irreps import Irrep as Irrep
 from .irreps import character_table as character_table

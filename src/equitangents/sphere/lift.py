@@ -131,7 +131,7 @@ def _band_limit(layer: RotationLift, coefficients: int) -> None:
     if order < least:
         degrees = f"{2 * order - 1}, which its nodes integrate" if layer.cap is None else f"{order - 1} with a cap"
         raise ValueError(
-            f"RotationLift({layer.group}, ...) expected signals up to degree {degrees}, got {coefficients} coefficients, "
+            f"RotationLift({layer.group}, ...) expected signals up to degree {degrees}, got {coefficients} numbers, "
             f"up to degree {lmax}; take {type(layer.group).__name__}({least}) or more, or leave out higher degrees."
         )
 
