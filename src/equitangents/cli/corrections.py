@@ -13,7 +13,8 @@ def corrections(
     inputs: Annotated[
         str,
         typer.Option(
-            help="An .npy, .npz or .csv file of inputs, (n, features) or (n, *sites, channels); or data as for study."
+            help="An .npy, .npz or .csv file (numbers, no heading) of inputs, (n, features) or (n, *sites, channels); "
+            "or data as for study."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the results.")],

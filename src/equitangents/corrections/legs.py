@@ -62,6 +62,10 @@ def training_indices(outputs: int, samples: int, trained: int) -> Array:
 
 def check_trained(found: Moments, y: Array) -> None:
     """Raise unless `found` has all that training asks for, and y fits it."""
+    if not isinstance(found, Moments):
+        raise TypeError(
+            f"expected the record of one layer, got {type(found).__name__}; take expand(net, x, NEEDED)[-1]."
+        )
     if missing := [name for name in NEEDED if name not in found.tensors]:
         raise ValueError(
             f"expected the tensors that training needs, got none named {', '.join(missing)}; "

@@ -91,7 +91,7 @@ def sample_tensors(
         first: number of the first batch; to go on with a run, pass how many it had and merge.
 
     Raises:
-        TypeError, ValueError: networks, inputs or names that do not fit.
+        TypeError, ValueError: networks, inputs or names that do not fit; a string in place of names.
 
     >>> from equitangents.nets import Dense, Relu
     >>> jax.config.update("jax_enable_x64", True)
@@ -100,6 +100,8 @@ def sample_tensors(
     >>> bool(abs(found.mean["V"].item() - 5 * 2**2) < 4 * found.error["V"].item())  # (3 rho - 1) K^2, rho = 2, K = 2
     True
     """
+    if isinstance(tensors, str):
+        raise TypeError(f'expected several names of tensors, got the string {tensors!r}; write ("{tensors}",).')
     names = tuple(dict.fromkeys(tensors))
     layers = chain(net, x)
     method = method or ("averaged" if set(names) <= set(AVERAGED) else "autodiff")

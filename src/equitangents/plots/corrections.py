@@ -1,5 +1,6 @@
 """What 1/width adds, as figures: deviations between networks against layer, means against width."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -33,10 +34,12 @@ def fluctuations_against_layer(layers: Sequence[Moments]) -> Figure:
 def means_against_width(found: Moments) -> Figure:
     r"""$K + G_1/n$ and $\Theta + H_1/n$ of inputs with themselves, and one deviation between networks as a band.
 
-    From the width on at which no deviation is above one half; the first site of each input, where there are sites.
+    From the width on at which no deviation is above one half, or from the network's if that is less; the first site of
+    each input, where there are sites.
     """
     sizes, sites = relative_sizes(found), max(1, int(np.prod(found.sites)))
-    least = max(1.0, 4 * max(float(np.max(sizes.nngp_variance)), float(np.max(sizes.ntk_variance))))
+    half = 4 * max(float(np.max(sizes.nngp_variance)), float(np.max(sizes.ntk_variance)))
+    least = max(1, min(math.ceil(half), found.width))
     widths = np.geomspace(least, 16 * max(least, found.width), 120)
     figure, axes = panels(1, 2, 3.1, "Means over networks: limit + correction / width")
     indices = range(0, len(found.K), sites)[:INPUTS]

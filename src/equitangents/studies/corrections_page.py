@@ -54,7 +54,8 @@ def render(result: Any) -> str:
             plots.means_against_width(result.found[-1]),
             "Mean over networks of the output's kernels against width (all hidden layers scaled alike), for inputs "
             "with themselves. Bands: one standard deviation between networks. Dotted: the limit of infinite width. "
-            "Dashed: the width of this network. They begin where the deviation is half the kernel.",
+            "Dashed: the width of this network. Curves begin there, or where the deviation "
+            "is half the kernel if that is less.",
         ),
     )
     return template("corrections.html.j2").render(

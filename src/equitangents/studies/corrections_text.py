@@ -28,7 +28,11 @@ def verdict(report: FiniteWidthReport) -> str:
             f"What 1/width adds is not known: the quadrature is off by up to {report.quadrature:.1g}, relative. Scale "
             "the inputs down, or take a nonlinearity whose means are in closed form."
         )
-    holds = "holds" if report.holds else "is doubtful, so sample this network"
+    holds = (
+        "holds"
+        if report.holds
+        else "is doubtful, as networks deviate by 30 % or more (corrections.sample_tensors samples)"
+    )
     return (
         f"At width {report.width:,} the expansion in 1/width {holds}: averaged over networks the NNGP kernel of an "
         f"input is {percent(report.nngp_shift)} off its limit and the tangent kernel {percent(report.ntk_shift)}; "

@@ -141,7 +141,8 @@ def _check_learned(flow: Any, x: Array, t: ArrayLike, action: Action) -> None:
     if gap > float(jnp.finfo(x.dtype).eps) ** 0.4 * scale:
         raise ValueError(
             f"expected a mean that is invariant under {action.group}, as after training on full orbits; got one that "
-            f"changes by {gap:.2g}; augment the training data with this action."
+            f"changes by {gap:.2g}; augment the training data with this action, or, where they "
+            "are, use float64, a ridge or a finite t."
         )
 
 
