@@ -6,12 +6,13 @@ import os
 import zipfile
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from equitangents import Conv, Dense, GlobalAvgPool, Relu, Serial, nngp, ntk
-from equitangents.corrections import expand, gradient_step
+from equitangents.corrections import expand, gradient_step, sample_tensors
 from equitangents.data import block_mean, load, one_hot_centred, split, standardise
 from equitangents.dynamics import GradientFlow
 from equitangents.groups import FiniteGroup, cyclic, image_action, matrix_action, permutation_action, point_group
@@ -104,6 +105,11 @@ FAULTS = {
         lambda d: gradient_step(expand(NET, jnp.ones((1, 3)), ["V"])[-1], jnp.ones((1, 1)), 0.1),
         ValueError,
         "none named Theta, H1.*NEEDED",
+    ),
+    "one string as names of tensors": (
+        lambda d: sample_tensors(NET, jnp.ones((1, 3)), "V", 100, jax.random.key(0)),
+        TypeError,
+        "several names",
     ),
     # groups
     "a group of order zero": (lambda d: cyclic(0), ValueError, "at least 1"),
