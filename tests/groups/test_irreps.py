@@ -21,7 +21,7 @@ from equitangents.groups import (
     p4,
     permutation_action,
     point_group,
-    rotation,
+    rotation_matrix,
     semidirect_product,
     spatial_group,
     symmetric,
@@ -162,7 +162,7 @@ def test_rotation_groups_of_polyhedra_have_their_names_with_vectors_first(name, 
 def about_z(n):
     """The rotations by 2 pi k / n about an axis, and the inversion: for n = 3 the group S6."""
     angles = 2 * np.pi * np.arange(n) / n
-    turns = rotation(angles, np.zeros(n), np.zeros(n))
+    turns = rotation_matrix(angles, np.zeros(n), np.zeros(n))
     return SpatialGroup(np.concatenate([turns, -turns]))
 
 
