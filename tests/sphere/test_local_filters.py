@@ -50,16 +50,21 @@ def irreps(matrices, lmax, wigner=wigner_real):
     return [wigner(l, *euler_angles(matrices)) for l in range(lmax + 1)]
 
 
+def by_difference(group, average, r, lmax):
+    """An average over SO(3) at each pair of the rotations r: a function of R R'^-1 alone."""
+    q = r[:, None] @ np.swapaxes(r, -1, -2)[None]
+    return sum(
+        np.einsum("mn,qrmn->qr", average[own, own], wigner_real(l, *euler_angles(q)))
+        for l, own in enumerate(group.degrees(lmax))
+    )
+
+
 def test_the_average_in_the_fourier_domain_is_that_by_quadrature(getkey):
     lmax, group = 2, SO3(3)
     a, r = random_kernel(getkey(), lmax), random_rotations(getkey(), 4)
     nodes = [group.irreps(l) for l in range(lmax + 1)]
     average = right_average(group, jnp.asarray(values(a, nodes, nodes)), lmax)
-    q = r[:, None] @ np.swapaxes(r, -1, -2)[None]
-    found = sum(
-        np.einsum("mn,qrmn->qr", average[own, own], wigner_real(l, *euler_angles(q)))
-        for l, own in enumerate(group.degrees(lmax))
-    )
+    found = by_difference(group, average, r, lmax)
     direct = 0
     s = rotation_matrix(*group.angles)
     for weight, turn in zip(group.weights, s, strict=True):
@@ -81,11 +86,7 @@ def test_it_is_the_formula_with_complex_irreps_and_signs(getkey):
         total = total + np.einsum("ma,qrma->qr", left, right) / (2 * l + 1)
     nodes = [group.irreps(l) for l in range(lmax + 1)]
     average = right_average(group, jnp.asarray(values(a, nodes, nodes)), lmax)
-    q = r[:, None] @ np.swapaxes(r, -1, -2)[None]
-    found = sum(
-        np.einsum("mn,qrmn->qr", average[own, own], wigner_real(l, *euler_angles(q)))
-        for l, own in enumerate(group.degrees(lmax))
-    )
+    found = by_difference(group, average, r, lmax)
     assert np.abs(total.imag).max() < 1e-12 and np.abs(total.real - found).max() < 1e-12
 
 

@@ -31,7 +31,7 @@ def verdict(report: FiniteWidthReport) -> str:
     holds = (
         "holds"
         if report.holds
-        else "is doubtful, as networks deviate by 30 % or more (corrections.sample_tensors samples)"
+        else "is doubtful, as networks deviate by 30 % or more (sample it with corrections.sample_tensors)"
     )
     return (
         f"At width {report.width:,} the expansion in 1/width {holds}: averaged over networks the NNGP kernel of an "
