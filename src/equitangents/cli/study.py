@@ -1,5 +1,6 @@
 """The commands `study` and `report`."""
 
+import collections
 import math
 import sys
 from pathlib import Path
@@ -9,11 +10,17 @@ import typer
 
 from .output import Bar, complain, duration, say
 
+THEORY: tuple[str, ...] = ()
+"""Names in `studies.theory.MODULES`, here so that help needs no import of it."""
+
 
 def study(
     data: Annotated[
         str | None,
-        typer.Argument(help="digits (default), fashion-mnist, a folder CLASS/*.png, or an .npz file with x and y."),
+        typer.Argument(
+            help="digits (default), fashion-mnist, a folder CLASS/*.png, or an .npz file with x and y; or the name of "
+            "a study of a theorem: " + ", ".join(THEORY) + "."
+        ),
     ] = None,
     group: Annotated[
         str | None,
@@ -40,6 +47,9 @@ def study(
 
     Example: equitangents study digits --group C4 --dry-run
     """
+    if data in THEORY:
+        theory(data, out, config, preset, dry_run, {"--group": group, "--net": net, "--resize": resize})
+        return
     from ..studies.advice import advise
     from ..studies.predict import chosen_model, save_model
     from ..studies.report import write_report
@@ -64,6 +74,39 @@ def study(
     page = write_report(result, folder)
     save_model(folder / "model", chosen_model(result, advice, folder))
     summary(result, advice, page)
+
+
+def theory(
+    name: str, out: Path | None, config: Path | None, preset: str | None, dry_run: bool, foreign: dict[str, Any]
+) -> None:
+    """Does a study of a theorem, which has its own data and networks."""
+    from ..studies.theory import find, read_theory_config, run_theory
+
+    study = find(name)
+    for option in (option for option, value in foreign.items() if value is not None):
+        raise ValueError(f"{option}: expected none, {name!r} has its own; drop it, or write a --config.")
+    if config is not None and preset is not None:
+        raise ValueError("expected --config or --preset, got both; a configuration replaces the preset: drop one.")
+    if preset is not None and preset not in study.presets:
+        raise ValueError(f"--preset: expected one of {', '.join(study.presets)}, got {preset!r}; choose one.")
+    settings = study.presets[preset or "quick"] if config is None else read_theory_config(study, config)
+    folder = out or Path("runs") / f"{name}-{settings.preset}"
+    study.check(settings)
+    if dry_run:
+        kinds = collections.Counter(piece.kind for piece in study.pieces(settings))
+        say("; ".join(f"{count} pieces of work: {kind}" for kind, count in kinds.items()))
+        say(f"Results would go to {folder}. Nothing was written.")
+        return
+    if any((folder / "pieces").glob("*.npz")):
+        say(f"Continuing the study in {folder}.")
+    with Bar() as bar:
+        try:
+            page = run_theory(study, settings, folder, bar.update)
+        except KeyboardInterrupt:
+            bar.stop()
+            complain(f"stopped; what is done is kept in {folder}: give the same command again to continue.")
+            raise SystemExit(130) from None
+    say(f"Report: {page}")
 
 
 def report(run: Annotated[Path, typer.Argument(help="Folder of a finished study.")]) -> None:

@@ -176,7 +176,7 @@ def parse_config(text: str, where: str = "the configuration", **given: Any) -> C
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ValueError(f"{where}: expected TOML, got a text that is not: {_reason(error)}.") from None
-    return check_config(_build(Config, table | given, where))
+    return check_config(build(Config, table | given, where))
 
 
 def check_config(config: Config) -> Config:
@@ -254,7 +254,7 @@ def _increasing(what: str, values: tuple[int, ...], low: int) -> None:
         raise ValueError(f"{what}: expected increasing numbers from {low} on, at least one, got {list(values)}.")
 
 
-def _build(cls: type, table: Any, where: str) -> Any:
+def build(cls: type, table: Any, where: str) -> Any:
     """The dataclass from a table, every key known and every value of its type."""
     if not isinstance(table, dict):
         raise ValueError(f"{where}: expected a table, got {table!r}; write it as [name] or [[name]].")
@@ -267,7 +267,7 @@ def _build(cls: type, table: Any, where: str) -> Any:
 
 def _convert(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind):
-        return value if isinstance(value, kind) else _build(kind, value, where)  # type: ignore[arg-type]
+        return value if isinstance(value, kind) else build(kind, value, where)  # type: ignore[arg-type]
     if isinstance(kind, types.GenericAlias):
         inside = typing.get_args(kind)[0]
         if not isinstance(value, list | tuple):
@@ -280,7 +280,7 @@ def _convert(kind: Any, value: Any, where: str) -> Any:
     return kind(value)
 
 
-def to_toml(config: Config) -> str:
+def to_toml(config: Any) -> str:
     """The configuration as TOML; `parse_config` gives it back."""
     head, tables = _entries(config, "")
     return "\n".join(head + tables) + "\n"

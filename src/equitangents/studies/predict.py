@@ -257,8 +257,9 @@ def chosen_model(result: Any, advice: Any, out: str | Path) -> Model:
         ValueError: the study has no such run or group.
         RuntimeError: pieces are missing.
     """
-    from .run import Reader, plan
+    from .run import plan
     from .store import Store
+    from .work import Reader
 
     planned = plan(result.config)
     problem = planned.problem

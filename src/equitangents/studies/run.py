@@ -2,15 +2,10 @@
 
 import itertools
 import math
-import resource
-import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from .audit import audit_pieces
 from .config import Config, KernelRun, to_toml
@@ -22,9 +17,9 @@ from .problem import Problem, read_problem
 from .result import COLUMNS, TIMINGS, Result, as_columns
 from .rows import Row, audit_rows, check_row, cost_rows, ensemble_rows, kernel_rows, predicted_rows
 from .store import Store, digest_of, explained, locked, whole_file
+from .work import Progress, Reader, do_pieces
 
 VERSION = 1  # of what pieces contain; a change makes old ones useless
-Progress = Callable[[str, int, int, float], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,82 +100,14 @@ def run(config: Config, out: str | Path, progress: Progress | None = None) -> Re
         store = Store(out / "pieces")
         with whole_file(out / "config.toml") as file:
             file.write(to_toml(config).encode())
-        timings = _do(planned, store, progress)
-        get = Reader(store, planned.digests())
+        digests = planned.digests()
+        timings = do_pieces(planned.pieces, digests, store, progress)
+        get = Reader(store, digests)
         rows = sorted(measure(planned.problem, get), key=_order)
         result = Result(config, as_columns(rows, COLUMNS), as_columns(timings, TIMINGS), out)
         with explained(out):
             result.save(out)
     return result
-
-
-class Reader:
-    """Arrays of finished pieces, by name; the last few are kept in memory."""
-
-    def __init__(self, store: Store, digests: dict[str, str]):
-        self.store, self.digests, self.kept = store, digests, {}  # type: ignore[var-annotated]
-
-    def __call__(self, name: str) -> Arrays:
-        if name not in self.kept:
-            found = self.store.load(name, self.digests[name])
-            if found is None:
-                raise RuntimeError(f"{self.store.path(name)}: expected a finished piece; run the same command again.")
-            while len(self.kept) >= 8:
-                self.kept.pop(next(iter(self.kept)))
-            self.kept[name] = found[0]
-        return self.kept[name]
-
-
-def _do(planned: Plan, store: Store, progress: Progress | None) -> list[Row]:
-    """Do the pieces that are not there yet; returns the timings of all."""
-    digests = planned.digests()
-    get, timings, speed = Reader(store, digests), [], math.nan
-    kept = {}
-    for piece in planned.pieces:
-        found = store.load(piece.name, digests[piece.name])
-        kept[piece.name] = None if found is None else found[1]
-    seconds: dict[str, list[tuple[float, float]]] = {}
-    for meta, piece in zip(kept.values(), planned.pieces, strict=True):
-        if meta is not None:
-            seconds.setdefault(piece.kind, []).append((piece.amount, meta["wall_seconds"]))
-    for done, piece in enumerate(planned.pieces):
-        meta = kept[piece.name]
-        if meta is None:
-            if progress is not None:
-                left = [p for p in planned.pieces[done:] if kept[p.name] is None]
-                progress(piece.name, done, len(planned.pieces), _remaining(left, seconds))
-            if math.isnan(speed):
-                speed = matmul_gflops()
-            wall, cpu = time.perf_counter(), time.process_time()
-            arrays = piece.work(get)
-            meta = {
-                "cpu_seconds": time.process_time() - cpu,
-                "wall_seconds": time.perf_counter() - wall,
-                "peak_memory_mb": peak_memory_mb(),
-                "matmul_gflops": speed,
-            }
-            store.save(piece.name, digests[piece.name], arrays, meta)
-            kept[piece.name] = meta
-            seconds.setdefault(piece.kind, []).append((piece.amount, meta["wall_seconds"]))
-        timings.append({"piece": piece.name, "arm": piece.arm, "model": piece.model} | meta)
-    if progress is not None:
-        progress("table", len(planned.pieces), len(planned.pieces), 0.0)
-    return timings
-
-
-def _remaining(left: list[Piece], seconds: dict[str, list[tuple[float, float]]]) -> float:
-    """Seconds for the pieces that are left, from those of their kind; a kind not yet seen is as long as others are."""
-    if not seconds:
-        return math.nan
-    usual, total = float(np.mean([wall for done in seconds.values() for _, wall in done[-3:]])), 0.0
-    for piece in left:
-        known = seconds.get(piece.kind)
-        if known:
-            amounts, walls = np.array(known[-3:]).T
-            total += piece.amount * walls.sum() / amounts.sum()
-        else:
-            total += usual
-    return float(total)
 
 
 def measure(problem: Problem, get: Callable[[str], Arrays]) -> Iterator[Row]:
@@ -221,24 +148,3 @@ def _order(row: Row) -> tuple:
         value = row.get(name, empty[kind])
         key.append((value != value, 0.0) if kind is float and value != value else (False, value))
     return tuple(key)
-
-
-def peak_memory_mb() -> float:
-    """The largest memory that the process has had so far; it never falls."""
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-
-
-def matmul_gflops(n: int = 768) -> float:
-    """What this machine does now: float32 matrix products, in 1e9 operations a second."""
-    import jax.numpy as jnp
-
-    from .precision import single
-
-    with single():
-        a = jnp.ones((n, n), jnp.float32)
-        (a @ a).block_until_ready()
-        start = time.perf_counter()
-        for _ in range(5):
-            a = (a @ a / n).block_until_ready()
-    return 5 * 2 * n**3 / (time.perf_counter() - start) / 1e9
