@@ -22,6 +22,7 @@ from .checks import (
     check_targets,
     concrete,
 )
+from .deflation import Deflated, deflate
 from .inverse import Inverse, invert
 from .polynomial import row_bound
 from .spectrum import Spectrum
@@ -76,6 +77,10 @@ class Regression(eqx.Module):
     def bound(self) -> float:
         """An upper bound of the eigenvalues of S, for numbers that can be looked at."""
         return self._kept("_bound", lambda: row_bound(self.matrix()))
+
+    def deflated(self) -> Deflated | None:
+        """S with its large eigenvalues apart, for numbers that can be looked at; None where none are."""
+        return self._kept("_deflated", lambda: deflate(self.matrix()))
 
     def is_known(self) -> bool:
         """Whether the numbers of S can be looked at."""

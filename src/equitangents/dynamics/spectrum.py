@@ -56,10 +56,13 @@ def _(primals, tangents):
 
 def _gains(clock: AbstractClock, s: Float[Array, " n"]) -> tuple[Float[Array, " n"], Array]:
     """w(s), and which eigenvalues count as zero by now."""
-    eps = float(jnp.finfo(s.dtype).eps)
-    late = jnp.isinf(clock.time()) | (clock.time() * jnp.max(s) * eps**0.5 >= 1)
-    zero = late & (s <= s.size * eps * jnp.max(s))
+    zero = is_late(clock, jnp.max(s)) & (s <= s.size * float(jnp.finfo(s.dtype).eps) * jnp.max(s))
     return jnp.where(zero, 0, clock.gain(s)), zero
+
+
+def is_late(clock: AbstractClock, largest: Float[Array, ""]) -> Array:
+    """Whether rounding along eigenvalues that cannot be told from zero would drown the rest."""
+    return jnp.isinf(clock.time()) | (clock.time() * largest * float(jnp.finfo(largest.dtype).eps) ** 0.5 >= 1)
 
 
 def _divided_differences(clock: AbstractClock, s: Array, gains: Array, zero: Array) -> Float[Array, "n n"]:

@@ -17,7 +17,7 @@ from .clocks import AbstractClock
 from .inverse import settled
 from .polynomial import apply_series, coefficients
 from .regression import Regression, evaluate
-from .spectrum import learned
+from .spectrum import is_late, learned
 
 SMALL = 256  # examples below which an eigendecomposition costs next to nothing
 
@@ -168,6 +168,14 @@ class AbstractTrajectory(eqx.Module):
         with jax.ensure_compile_time_eval():  # b may be traced, the moment and S are numbers
             clock = self._clock(jnp.asarray(moments, problem.ntk.dtype))
             c = coefficients(clock, problem.bound(), problem.ntk.dtype, most)
+            if c is not None and len(c) * 3 * b.shape[1] <= len(b):  # less than to deflate
+                return apply_series(c, problem.matrix(), problem.bound(), b)
+            parts = problem.deflated()
+            few = None if parts is None else coefficients(clock, parts.bound, problem.ntk.dtype, most)
+        if parts is not None and few is not None and not is_late(clock, parts.values[0]):
+            inside = parts.vectors.T @ b
+            outside = apply_series(few, parts.rest, parts.bound, b - parts.vectors @ inside)
+            return parts.vectors @ (clock.gain(parts.values)[:, None] * inside) + outside
         if c is None:
             return learned(self._clock(t), problem.spectrum(), b)
         return apply_series(c, problem.matrix(), problem.bound(), b)
