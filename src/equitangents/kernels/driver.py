@@ -146,8 +146,7 @@ def _described(net: AbstractLayer, x1: Inputs) -> Description:
     return Description.of(folded(shortened(net, shape)))
 
 
-@functools.partial(jax.jit, static_argnums=(3, 4, 5))
-def _tiled(
+def _matrices_of_pairs(
     description: Description, x1: Array, x2: Array | None, names: tuple[str, ...], rows: tuple[int, int], pieces: int
 ) -> tuple[Array, ...]:
     net = description.net()
@@ -175,7 +174,8 @@ def _tiled(
     return gram(tile, batch(net, x1, wanted, x2 is None), None if x2 is None else batch(net, x2, wanted), rows)
 
 
-_in_one_thread = jax.jit(_tiled.__wrapped__, static_argnums=(3, 4, 5), compiler_options=WITHOUT_FORKS)
+_tiled = jax.jit(_matrices_of_pairs, static_argnums=(3, 4, 5))
+_in_one_thread = jax.jit(_matrices_of_pairs, static_argnums=(3, 4, 5), compiler_options=WITHOUT_FORKS)
 """`_tiled` where loops last about 0.1 ms: two threads would take as long, and 1.4 to 1.7 times the processor time."""
 
 
