@@ -35,7 +35,7 @@ SITES = Serial(Conv(1, 2, sigma_b=0.2), Relu(), Conv(1, 2))  # the output has si
 def small_tiles(monkeypatch):
     """Tiles of two rows and two columns; what was compiled with others is forgotten."""
     driver._tiled.clear_cache()
-    monkeypatch.setattr(driver, "tile_rows", lambda backend, entries, n1, n2: (min(n1, 2), min(n2, 2)))
+    monkeypatch.setattr(driver, "tile_rows", lambda backend, entries, n1, n2, itemsize: (min(n1, 2), min(n2, 2)))
     yield
     driver._tiled.clear_cache()
 

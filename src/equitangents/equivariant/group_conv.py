@@ -6,6 +6,7 @@ from jaxtyping import Array, PRNGKeyArray
 from ..kernels import Kernel, Needs, apply_weights, joint_average, needs, propagate
 from ..nets.base import Params, Shape, check_shape
 from ..nets.window import pad_sites, patches
+from ..numerics import materialise
 from .planar import AbstractPlanar, check_over_group, offsets, tiling, turned_filters
 from .sums import mean_over_group, turned_mean
 
@@ -61,6 +62,7 @@ def _(layer: GroupConv, k: Kernel) -> Kernel:
     tiles = tiling(layer, k.sites[1:])
 
     def pad(array: Array, pairs: bool) -> Array:
+        array = materialise(array) if pairs else array  # XLA fills margins one number at a time
         array = pad_sites(array, tiles.margins, layer.padding, first=1)
         return pad_sites(array, tiles.margins, layer.padding, first=4) if pairs else array
 

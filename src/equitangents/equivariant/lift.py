@@ -6,6 +6,7 @@ from jaxtyping import Array, PRNGKeyArray
 from ..kernels import Kernel, Needs, apply_weights, joint_average, needs, propagate
 from ..nets.base import Params, Shape, check_shape
 from ..nets.window import pad_sites, patches
+from ..numerics import materialise
 from .planar import AbstractPlanar, offsets, tiling, turned_filters
 from .sums import turned_mean
 
@@ -78,6 +79,7 @@ def _(layer: Lift, k: Kernel) -> Kernel:
     tiles = tiling(layer, _image(layer, k.sites))
 
     def pad(array: Array, pairs: bool) -> Array:
+        array = materialise(array) if pairs else array  # XLA fills margins one number at a time
         array = pad_sites(array, tiles.margins, layer.padding)
         return pad_sites(array, tiles.margins, layer.padding, first=2) if pairs else array
 

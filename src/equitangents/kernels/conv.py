@@ -11,6 +11,7 @@ from jaxtyping import Array
 from ..nets import Conv, ConvLocal, DepthwiseConv
 from ..nets.base import Shape
 from ..nets.window import reach, window_margins, window_output
+from ..numerics import materialise
 from .kernel import Kernel, Needs, check_all_pairs
 from .linear import apply_weights, joint_average
 from .propagate import needs, propagate
@@ -33,6 +34,8 @@ def window_mean(
         pairs: whether k belongs to pairs of sites.
         apart: distance of neighbours in the window along each axis; ones if not given.
     """
+    if pairs:
+        k = materialise(k)  # what led to it would be computed again for each move, one number at a time
     apart = apart or (1,) * len(window)
     read = reach(window, apart)
     margins = window_margins(sites, read, steps, padding)

@@ -9,7 +9,7 @@ from jaxtyping import Array
 
 from ..nets import AbstractWeighted
 from ..nets.base import is_known
-from ..numerics import affine_defect
+from ..numerics import affine_defect, materialise
 from ..numerics.doubled import Doubled, add, doubled, finite, multiply, with_low, with_slope_of
 from .kernel import (
     Kernel,
@@ -85,6 +85,8 @@ def joint_average(
     g1, g2 = _scale(k.k11, k.sites), _scale(k.k22, k.sites)  # of one size, the two inputs lose no digits
     p11, p22 = pad(k.k11 / g1, full1), pad(k.k22 / g2, full2)
     k11, k22 = mean(p11, full1), mean(p22, full2)
+    if k.pairs:
+        k11, k22 = materialise((k11, k22))
     before = Kernel(None, pad(k.d, k.pairs), None, None, ntk, padded)  # its k12 only tells shapes
     apart = mean(half_distance(*spread(p11, p22, before), before.k12), k.pairs)
     if alone is not None and k.pairs:  # of two sites, one of which is a zero, half the variance of the other
@@ -131,7 +133,8 @@ def global_average(k: Kernel) -> Kernel:
 
 def mean_of_all(array: Array) -> Array:
     """The mean over all entries, as a product with ones: many times faster than XLA's sum over last axes on a CPU."""
-    return jnp.matmul(array.reshape(-1), jnp.ones(array.size, array.dtype), precision="highest") / array.size
+    flat = materialise(array).reshape(-1)  # what led to it would be computed in the order of `flat`: many times slower
+    return jnp.matmul(flat, jnp.ones(array.size, array.dtype), precision="highest") / array.size
 
 
 def independent_average(

@@ -9,19 +9,20 @@ from jax import lax
 from jaxtyping import Array
 
 
-def tile_rows(backend: str, entries: int, n1: int, n2: int) -> tuple[int, int]:
+def tile_rows(backend: str, entries: int, n1: int, n2: int, itemsize: int) -> tuple[int, int]:
     """Rows and columns of one tile.
 
     On a CPU a tile of a layer's arrays should stay in cache; a GPU wants it as large as its memory bears. The budgets
     are those that `python -m benchmarks.kernels_peer` found best: 2^17 numbers an array without sites, 2^15 at equal
-    sites, and 2^18, 1 MB in float32, with pairs of sites. A kernel holds about ten such arrays.
+    sites, and 1 MB with pairs of sites. A kernel holds about ten such arrays.
 
     Args:
         backend: as `jax.default_backend()` names it.
         entries: numbers that one pair of inputs holds, that is pairs of sites.
         n1, n2: sizes of the batches.
+        itemsize: bytes of a number.
     """
-    on_cpu = 2**17 if entries == 1 else 2**15 if entries < 2**10 else 2**18
+    on_cpu = 2**17 if entries == 1 else 2**15 if entries < 2**10 else 2**20 // itemsize
     budget, most = (on_cpu, 512) if backend == "cpu" else (2**24, 256)
     rows = max(1, min(most, math.isqrt(budget // max(entries, 1))))
     return _side(n1, rows), _side(n2, rows)
