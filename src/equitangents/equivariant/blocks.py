@@ -39,6 +39,7 @@ from ..nets import (
     output_shape,
 )
 from ..nets.base import Params, Shape
+from ..numerics import materialise
 from .group_conv import GroupConv
 from .group_pool import GroupPool
 from .lift import Lift
@@ -171,7 +172,7 @@ def _mean_over_turns(layer: TurnMean, k: Kernel) -> tuple[Kernel, Array | None]:
 
     def pooled(array: Array, h: Array) -> Array:
         if layer.over == "all":
-            return mean_of_all(array)
+            return mean_of_all(materialise(array))
         image = array[0, :, :, 0]  # over the trivial group: (1, height, width) twice
         return lax.switch(h, [functools.partial(turn_second, matrix=m.T) for m in group.matrices], image)
 
