@@ -1,5 +1,13 @@
 """Lattice gauge fields, band structures and their topology."""
 
+from .bands import TightBinding as TightBinding
+from .bands import certified_gap as certified_gap
+from .bands import direct_gap as direct_gap
+from .bands import energies as energies
+from .bands import links_from_bands as links_from_bands
+from .bands import momenta as momenta
+from .bands import one_by_one as one_by_one
+from .bands import tight_binding as tight_binding
 from .haar import haar as haar
 from .haar import random_gauge as random_gauge
 from .haar import random_links as random_links
@@ -17,3 +25,20 @@ from .loops import polyakov_loops as polyakov_loops
 from .loops import rectangle as rectangle
 from .loops import wilson_line as wilson_line
 from .loops import wilson_loop as wilson_loop
+from .models import coupled_layers as coupled_layers
+from .models import dirac as dirac
+from .models import haldane as haldane
+from .models import hofstadter as hofstadter
+from .models import qwz as qwz
+from .models import random_bands as random_bands
+from .pythtb import from_pythtb as from_pythtb
+from .second_chern import extrapolated_second_chern_number as extrapolated_second_chern_number
+from .second_chern import richardson as richardson
+from .second_chern import second_chern_density as second_chern_density
+from .second_chern import second_chern_number as second_chern_number
+from .topology import branch_margin as branch_margin
+from .topology import chern_number as chern_number
+from .topology import flux as flux
+from .unitary import eigenphases as eigenphases
+from .unitary import log_unitary as log_unitary
+from .unitary import polar as polar

@@ -2,8 +2,8 @@ r"""Lattice gauge fields: link matrices $U_\mu(x)$ from site x to $x + \hat\mu$ 
 
 $$U_\mu(x) \to \Omega(x)^\dagger\, U_\mu(x)\, \Omega(x + \hat\mu)$$
 
-Fields of matrices have shape (*batch, *sites, N, N), links (*batch, *sites, D, N, N). Everything here works on arrays of
-JAX and of NumPy, in the precision they have: with the flags of JAX untouched, complex128 lives only in the latter.
+Fields of matrices have shape (*batch, *sites, N, N), links (*batch, *sites, D, N, N). Everything here works on arrays
+of JAX and of NumPy, in the precision they have: with the flags of JAX untouched, complex128 lives only in the latter.
 """
 
 import re
