@@ -1,5 +1,13 @@
 """Lattice gauge fields, band structures and their topology."""
 
+from .action import average_plaquette as average_plaquette
+from .action import force as force
+from .action import staples as staples
+from .action import wilson_action as wilson_action
+from .algebra import algebra_part as algebra_part
+from .algebra import exponential as exponential
+from .algebra import random_algebra as random_algebra
+from .algebra import reunitarise as reunitarise
 from .bands import TightBinding as TightBinding
 from .bands import certified_gap as certified_gap
 from .bands import direct_gap as direct_gap
@@ -8,9 +16,14 @@ from .bands import links_from_bands as links_from_bands
 from .bands import momenta as momenta
 from .bands import one_by_one as one_by_one
 from .bands import tight_binding as tight_binding
+from .chain import run_chain as run_chain
 from .haar import haar as haar
 from .haar import random_gauge as random_gauge
 from .haar import random_links as random_links
+from .heat_bath import heat_bath as heat_bath
+from .hmc import HMCStep as HMCStep
+from .hmc import hmc as hmc
+from .hmc import leapfrog as leapfrog
 from .links import Links as Links
 from .links import dagger as dagger
 from .links import gauge_transform as gauge_transform
@@ -31,11 +44,18 @@ from .models import haldane as haldane
 from .models import hofstadter as hofstadter
 from .models import qwz as qwz
 from .models import random_bands as random_bands
+from .pictures import BandPath as BandPath
+from .pictures import BerryCurvature as BerryCurvature
+from .pictures import band_path as band_path
+from .pictures import berry_curvature as berry_curvature
 from .pythtb import from_pythtb as from_pythtb
 from .second_chern import extrapolated_second_chern_number as extrapolated_second_chern_number
 from .second_chern import richardson as richardson
 from .second_chern import second_chern_density as second_chern_density
 from .second_chern import second_chern_number as second_chern_number
+from .statistics import ChainMean as ChainMean
+from .statistics import autocorrelation_time as autocorrelation_time
+from .statistics import chain_mean as chain_mean
 from .topology import branch_margin as branch_margin
 from .topology import chern_number as chern_number
 from .topology import flux as flux

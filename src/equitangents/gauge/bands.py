@@ -58,7 +58,8 @@ def tight_binding(terms: Mapping[tuple[int, ...], np.ndarray]) -> TightBinding:
     """
     if not terms or len({(len(r), np.shape(t)) for r, t in terms.items()}) > 1:
         raise ValueError("expected at least one term, all with vectors of one length and matrices of one shape.")
-    vectors, hoppings = [], []
+    vectors: list[tuple[int, ...]] = []
+    hoppings: list[np.ndarray] = []
     for r, t in terms.items():
         back = tuple(-x for x in r)
         if not any(r):
@@ -154,7 +155,7 @@ def links_from_bands(h: Hamiltonian, shape: tuple[int, ...], filled: int) -> Lin
         )
     states = states[..., :filled]
     overlaps = [dagger(states) @ np.roll(states, -1, mu) for mu in range(len(shape))]
-    return Links(np.stack([polar(overlap) for overlap in overlaps], axis=-3), f"U({filled})")
+    return Links(np.stack([polar(np.asarray(overlap)) for overlap in overlaps], axis=-3), f"U({filled})")
 
 
 def _evaluate(h: Hamiltonian, k: np.ndarray) -> np.ndarray:

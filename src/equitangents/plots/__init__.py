@@ -1,5 +1,7 @@
 """Figures of a study: each function takes the result alone and returns a `matplotlib.figure.Figure`."""
 
+from .bands import band_structure as band_structure
+from .bands import berry_curvature as berry_curvature
 from .classes import audit_heatmap as audit_heatmap
 from .classes import confusion_difference as confusion_difference
 from .classes import recall_cost as recall_cost
