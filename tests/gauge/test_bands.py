@@ -196,6 +196,8 @@ REFUSED = {
     "too many bands": (lambda: links_from_bands(qwz(1.0), (8, 8), 3), "from 1 to 2 filled bands, got 3"),
     "one momentum at a time": (lambda: links_from_bands(lambda k: np.eye(2), (8, 8), 1), "one_by_one"),
     "not Hermitian": (lambda: links_from_bands(lambda k: 1j * qwz(1.0)(k), (8, 8), 1), "Hermitian"),
+    "another period": (lambda: links_from_bands(lambda k: qwz(1.0)(k / 2), (8, 8), 1), "period 2 pi"),
+    "tolerance": (lambda: certified_gap(qwz(1.0), 1, 0.0), "positive tolerance"),
     "too coarse": (lambda: links_from_bands(qwz(-1.0), (1, 2), 1), "refine"),
     "no grid": (lambda: links_from_bands(qwz(1.0), (), 1), "shape of a lattice"),
     "both R and -R": (lambda: tight_binding({(1,): np.eye(2), (-1,): np.eye(2)}), "the adjoint is added"),

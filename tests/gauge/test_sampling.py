@@ -233,6 +233,12 @@ def test_exponentials_and_reunitarised_matrices_are_in_the_group(group, getkey):
     assert close(fixed, u, 1e-12) and not close(off, u, 1e-8)
 
 
+def test_a_link_that_is_nan_does_not_hang_the_heat_bath(getkey):
+    links = random_links(getkey(), "SU(2)", (2, 2))
+    broken = Links(links.array.at[0, 0].set(jnp.nan), "SU(2)")
+    assert bool(jnp.isnan(jax.jit(lambda u: heat_bath(jr.key(0), u, 1.0).array)(broken)).any())
+
+
 def test_single_precision_stays_in_the_group(getkey):
     start = identity_links("SU(3)", (4, 4))
     start = Links(start.array.astype(jnp.complex64), "SU(3)")
@@ -263,6 +269,7 @@ def test_autocorrelation_time_of_an_autoregressive_chain():
 REFUSED = {
     "U(N)": (lambda u: heat_bath(jr.key(0), u, 1.0), "use hmc"),
     "an odd side": (lambda u: heat_bath(jr.key(0), Links(u.array, "SU(2)"), 1.0), "even sides"),
+    "negative beta": (lambda u: heat_bath(jr.key(0), Links(u.array[:, :2], "SU(2)"), -1.0), "at least 0"),
     "no steps": (lambda u: leapfrog(u, jnp.asarray(u.array), 1.0, 0.1, 0), "at least one step"),
     "a ring": (lambda u: staples(Links(u.array[:, 0, :1], "U(2)"), 0), "two dimensions"),
     "a short series": (lambda u: chain_mean([1.0, 2.0]), "at least 8 steps"),

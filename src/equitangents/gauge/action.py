@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from .algebra import algebra_part, scaled
-from .links import Field, Links, _stack, check_direction, shift
+from .links import Field, Links, check_direction, shift, stacked
 from .loops import plaquettes, wilson_line
 
 
@@ -45,5 +45,5 @@ def force(links: Links, beta: float | Float[Array, ""]) -> Complex[Array, "..."]
 
     $\delta S = \sum \operatorname{Re} \operatorname{tr} X^\dagger \nabla S$ for $\delta U = X U$.
     """
-    ua = _stack([links.direction(mu) @ staples(links, mu) for mu in range(links.dim)])
+    ua = stacked([links.direction(mu) @ staples(links, mu) for mu in range(links.dim)])
     return scaled(-beta / links.n, algebra_part(jnp.asarray(ua), links.group))

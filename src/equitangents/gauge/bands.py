@@ -105,10 +105,15 @@ def certified_gap(h: TightBinding, filled: int, tolerance: float = 0.05, enough:
     $\sum_R \lVert t_R \rVert \sum_\mu |R_\mu|\, r$ (Weyl), and cells that may still hold the minimum are halved. The
     search ends early, with a bound below `enough`, where a gap of `enough` is refuted.
 
-    >>> qwz = tight_binding({(0,): np.diag([1.0, -1.0]), (1,): np.diag([0.25, -0.25])})  # 2 + cos k
-    >>> 0.95 <= certified_gap(qwz, 1) <= 1.0
+    Raises:
+        ValueError: a tolerance that is not positive.
+
+    >>> chain = tight_binding({(0,): np.diag([1.0, -1.0]), (1,): np.diag([0.25, -0.25])})  # a gap of 2 + cos k
+    >>> 0.95 <= certified_gap(chain, 1) <= 1.0
     True
     """
+    if not tolerance > 0:
+        raise ValueError(f"expected a positive tolerance, got {tolerance}.")
     norms = np.linalg.norm(h.hoppings, ord=2, axis=(-2, -1))
     slope = 2 * float(norms @ np.abs(h.vectors).sum(1))
     half, least = np.pi / 4, np.inf
@@ -138,13 +143,19 @@ def links_from_bands(h: Hamiltonian, shape: tuple[int, ...], filled: int) -> Lin
         Links in NumPy, complex128, on the grid.
 
     Raises:
-        ValueError: a function that returns something else, a number of bands out of range, filled bands that touch an
-            empty one on the grid, or neighbouring states that are orthogonal.
+        ValueError: a function that returns something else or has another period, a number of bands out of range,
+            filled bands that touch an empty one on the grid, or neighbouring states that are orthogonal.
 
     References:
         Fukui, Hatsugai and Suzuki (2005), arXiv:cond-mat/0503172.
     """
     matrices = _evaluate(h, momenta(shape))
+    around = _evaluate(h, 2 * np.pi * np.eye(len(shape)))
+    if not np.allclose(around, matrices[(0,) * len(shape)]):
+        raise ValueError(
+            "expected h to have the period 2 pi in each momentum; take momenta along reciprocal lattice vectors, and "
+            "the positions of orbitals out of the phases."
+        )
     bands, states = np.linalg.eigh(matrices)
     gaps = _between(bands, filled)
     if gaps.min() < TOUCHING * np.abs(bands).max():

@@ -31,7 +31,7 @@ def heat_bath(key: PRNGKeyArray, links: Links, beta: float | Float[Array, ""]) -
         beta: inverse coupling.
 
     Raises:
-        ValueError: another group, or an odd side, where neighbours have one parity; `hmc` takes both.
+        ValueError: another group, an odd side, where neighbours have one parity (`hmc` takes both), or beta < 0.
 
     References:
         Creutz (1980), Phys. Rev. D 21, 2308; Cabibbo and Marinari (1982), Phys. Lett. B 119, 387; Kennedy and Pendleton
@@ -41,6 +41,8 @@ def heat_bath(key: PRNGKeyArray, links: Links, beta: float | Float[Array, ""]) -
         raise ValueError(f"expected links of SU(N), got {links.group}; use hmc.")
     if any(size % 2 for size in links.sites):
         raise ValueError(f"expected a lattice with even sides, got {links.sites}; use hmc.")
+    if isinstance(beta, float | int) and beta < 0:
+        raise ValueError(f"expected beta of at least 0, got {beta}; use hmc.")
     even = np.indices(links.sites).sum(0) % 2 == 0
     halves = jnp.asarray([even, ~even]).reshape(2, *(1,) * len(links.batch), *links.sites, 1, 1)
     array = jnp.asarray(links.array)
@@ -114,5 +116,5 @@ def first_component(key: PRNGKeyArray, alpha: Array) -> Array:
         accept = r[3] ** 2 <= jnp.where(small, 1 - creutz**2, 1 - delta / 2)
         return key, jnp.where(done, x0, proposal), done | accept
 
-    start = key, jnp.zeros_like(alpha), jnp.zeros(alpha.shape, bool)
+    start = key, 0 * alpha, ~jnp.isfinite(alpha)  # nan stays nan and is not waited for
     return jax.lax.while_loop(lambda state: ~jnp.all(state[2]), propose, start)[1]

@@ -76,6 +76,7 @@ def hmc(
     References:
         Duane, Kennedy, Pendleton and Roweth (1987), Phys. Lett. B 195, 216.
     """
+    links = Links(jnp.asarray(links.array), links.group)
     p_key, key = jr.split(key)
     momenta = random_algebra(p_key, links.group, links.array.shape, links.array.dtype)
     end, p = leapfrog(links, momenta, beta, step_size, steps)

@@ -145,7 +145,7 @@ def gauge_transform(links: Links, omega: Field) -> Links:
     """
     _check_matrices("omega", omega, links)
     moved = [dagger(omega) @ links.direction(mu) @ shift(omega, mu, links.dim) for mu in range(links.dim)]
-    return Links(_stack(moved), links.group)
+    return Links(stacked(moved), links.group)
 
 
 def transform_matrices(w: Field, omega: Field) -> Field:
@@ -178,7 +178,7 @@ def _check_matrices(name: str, field: Field, links: Links) -> None:
         raise ValueError(f"expected {name} of shape {expected}, a matrix at each site, got {field.shape}.")
 
 
-def _stack(fields: list[Field]) -> Field:
+def stacked(fields: list[Field]) -> Field:
     """Fields (*batch, *sites, N, N) as (*batch, *sites, len(fields), N, N)."""
     stack = np.stack if all(isinstance(field, np.ndarray) for field in fields) else jnp.stack
     return stack(fields, axis=-3)

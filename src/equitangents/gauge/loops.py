@@ -8,7 +8,7 @@ Loops that start at x transform as $W(x) \to \Omega(x)^\dagger W(x) \Omega(x)$; 
 import itertools
 from collections.abc import Sequence
 
-from .links import Field, Links, _stack, check_direction, dagger, shift
+from .links import Field, Links, check_direction, dagger, shift, stacked
 
 
 def wilson_line(links: Links, path: Sequence[int]) -> Field:
@@ -100,7 +100,7 @@ def plaquettes(links: Links) -> Field:
     """Plaquettes of all planes mu < nu, (*batch, *sites, D (D - 1) / 2, N, N): the channels of a network."""
     if links.dim < 2:
         raise ValueError("expected a lattice of at least two dimensions; in one there are Polyakov loops only.")
-    return _stack([plaquette(links, mu, nu) for mu, nu in planes(links.dim)])
+    return stacked([plaquette(links, mu, nu) for mu, nu in planes(links.dim)])
 
 
 def polyakov_loop(links: Links, mu: int) -> Field:
@@ -111,4 +111,4 @@ def polyakov_loop(links: Links, mu: int) -> Field:
 
 def polyakov_loops(links: Links) -> Field:
     """Polyakov loops of all directions, (*batch, *sites, D, N, N)."""
-    return _stack([polyakov_loop(links, mu) for mu in range(links.dim)])
+    return stacked([polyakov_loop(links, mu) for mu in range(links.dim)])

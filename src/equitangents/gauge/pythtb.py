@@ -20,22 +20,19 @@ def from_pythtb(model: Any) -> Hamiltonian:
     Returns:
         A function for `links_from_bands`, with momenta along the periodic directions in their order.
     """
-    if hasattr(model, "hamiltonian"):
-        positions, periodic = model.get_orb_vecs(), model.periodic_dirs
+    second = hasattr(model, "hamiltonian")
+    if second:
+        positions, periodic, spins = model.get_orb_vecs(), model.periodic_dirs, model.nspin
     else:
-        positions, periodic = model.get_orb(), model._per
-    tau = np.repeat(
-        np.asarray(positions)[:, list(periodic)], model.nspin if hasattr(model, "nspin") else model._nspin, 0
-    )
+        positions, periodic, spins = model.get_orb(), model._per, model._nspin
+    tau = np.repeat(np.asarray(positions)[:, list(periodic)], spins, axis=0)
 
     def h(k: np.ndarray) -> np.ndarray:
         flat = np.asarray(k).reshape(-1, k.shape[-1])
-        if hasattr(model, "hamiltonian"):
+        if second:
             matrices = model.hamiltonian(flat / (2 * np.pi), flatten_spin_axis=True)
-        else:
-            values, states = model.solve_all(
-                flat / (2 * np.pi), eig_vectors=True
-            )  # (band, k), (band, k, orbital[, spin])
+        else:  # version 1 has eigenvectors (band, k, orbital[, spin]) only
+            values, states = model.solve_all(flat / (2 * np.pi), eig_vectors=True)
             states = np.moveaxis(states.reshape(*values.shape, -1), 0, -1)
             matrices = (states * values.T[:, None, :]) @ states.conj().swapaxes(-1, -2)
         phases = np.exp(1j * flat @ tau.T)
