@@ -40,8 +40,11 @@ class AbstractLayer(eqx.Module):
         """
 
     @abc.abstractmethod
-    def apply(self, params: Params, x: Array) -> Array:
-        """The network's output for one example `x`, with the parameters drawn by `init`."""
+    def apply(self, params: Params, x: Any) -> Any:
+        """The network's output for one example `x`, with the parameters drawn by `init`.
+
+        Both are arrays, but between layers that pass on more than one, such as links and matrices on a lattice.
+        """
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

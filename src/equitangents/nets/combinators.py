@@ -1,5 +1,7 @@
 """Networks made of networks."""
 
+from typing import Any
+
 import jax.random as jr
 from jaxtyping import Array, PRNGKeyArray
 
@@ -48,7 +50,7 @@ class Serial(AbstractLayer):
             params.append(drawn)
         return shape, params
 
-    def apply(self, params: Params, x: Array) -> Array:
+    def apply(self, params: Params, x: Any) -> Any:
         for layer, layer_params in zip(self.layers, params, strict=True):
             x = layer.apply(layer_params, x)
         return x

@@ -1,0 +1,160 @@
+"""Every gauge equivariant layer commutes with gauge transformations; hand-made weights give known loops."""
+
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from equitangents import Conv, GlobalSumPool, Serial, empirical_ntk
+from equitangents.gauge import (
+    gauge_transform,
+    plaquettes,
+    random_gauge,
+    random_links,
+    rectangle,
+    transform_matrices,
+    wilson_loop,
+)
+from equitangents.gauge.layers import GEBL, LCB, Covariant, GEAct, GEConv, Plaquettes, Trace, TrNorm, bilinear, enlarged
+
+LAYERS = {
+    "GEBL": GEBL(3),
+    "GEBL of two branches": GEBL(3, one=GEConv(2), two=Serial(GEBL(4), GEAct())),
+    "GEAct": GEAct(),
+    "GEAct, sigmoid": GEAct(jax.nn.sigmoid),
+    "TrNorm": TrNorm(),
+    "GEConv": GEConv(3),
+    "GEConv, reach 2, both ways": GEConv(3, 2, both=True),
+    "GEConv, reach 0": GEConv(3, 0),
+    "LCB": LCB(3),
+    "LCB, reach 2, forwards": LCB(3, 2, both=False),
+}
+GROUPS = {"U(1)": (4, 3), "U(3)": (3, 4), "SU(2)": (2, 3, 2)}
+
+
+def example(key, group):
+    sites = GROUPS[group]
+    keys = jr.split(key, 3)
+    n = int(group[-2])
+    w = jr.normal(keys[2], (*sites, 2, n, n, 2))
+    return (
+        random_links(keys[0], group, sites),
+        random_gauge(keys[1], group, sites),
+        jax.lax.complex(w[..., 0], w[..., 1]),
+    )
+
+
+def moved(matrices, omega):
+    over_channels = jnp.broadcast_to(omega[..., None, :, :], matrices.shape)
+    return transform_matrices(matrices, over_channels)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_commute_with_gauge_transformations(name, group, getkey):
+    links, omega, w = example(getkey(), group)
+    layer = LAYERS[name]
+    shape, params = layer.init(getkey(), w.shape)
+    out = layer.apply(params, Covariant(links.array, w)).matrices
+    assert out.shape == shape
+    turned = layer.apply(params, Covariant(gauge_transform(links, omega).array, moved(w, omega))).matrices
+    scale = float(jnp.abs(out).max())
+    np.testing.assert_allclose(turned / scale, moved(out, omega) / scale, atol=1e-12)
+
+
+@pytest.mark.parametrize("polyakov", [False, True])
+@pytest.mark.parametrize("group", GROUPS)
+def test_outputs_of_a_network_are_invariant(group, polyakov, getkey):
+    links, omega, _ = example(getkey(), group)
+    net = Serial(Plaquettes(polyakov), LCB(4), GEAct(), TrNorm(), GEBL(3), Trace())
+    _, params = net.init(getkey(), links.array.shape)
+    out = net.apply(params, links.array)
+    turned = net.apply(params, gauge_transform(links, omega).array)
+    np.testing.assert_allclose(turned, out, rtol=0, atol=1e-12 * float(jnp.abs(out).max()))
+
+
+def test_a_layer_that_ignores_the_links_is_not_equivariant(getkey):
+    """A negative control: neighbours without transport."""
+    links, omega, w = example(getkey(), "U(3)")
+    layer = GEConv(3)
+    _, params = layer.init(getkey(), w.shape)
+    one = jnp.broadcast_to(jnp.eye(3, dtype=w.dtype), links.array.shape)
+    out, turned = (layer.apply(params, Covariant(one, v)).matrices for v in (w, moved(w, omega)))
+    assert jnp.abs(turned - moved(out, omega)).max() > 0.01 * jnp.abs(out).max()
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_bilinear_is_the_sum_over_pairs(group, getkey):
+    _, _, w = example(getkey(), group)
+    one, two = enlarged(w), w
+    a = jr.normal(getkey(), (2, 3, one.shape[-3], 2))
+    expected = jnp.einsum("omn,...mij,...njk->...oik", jax.lax.complex(a[0], a[1]), one, two)
+    np.testing.assert_allclose(bilinear(a, one, two), expected, atol=1e-12)
+
+
+def weights(layer, shape, entries):
+    """Parameters of a layer that are 0 but for these entries: {(out, m, n): complex}."""
+    _, params = layer.init(jr.key(0), shape)
+    (name,) = params
+    a = np.zeros(params[name].shape)
+    for place, value in entries.items():
+        a[(0, *place)], a[(1, *place)] = complex(value).real, complex(value).imag
+    return {name: jnp.asarray(a)}
+
+
+def test_by_hand_two_layers_hold_the_wilson_loop_of_two_by_two(getkey):
+    """W(x) P W(x + mu) P^+ is the loop of 2 x 1 with the right order of steps; twice that is 2 x 2."""
+    links = random_links(getkey(), "SU(2)", (4, 5))
+    first = LCB(1, both=False)
+    x = Covariant(links.array, plaquettes(links))
+    p = weights(first, x.matrices.shape, {(0, 0, 1): 1.0})  # W(x) U_0 W(x + 0) U_0^+
+    wide = first.apply(p, x).matrices[..., 0, :, :]
+    # around the near plaquette, then around the far one: as long a loop, with a link there and back
+    np.testing.assert_allclose(wide, wilson_loop(links, (1, 2, -1, -2, 1, 1, 2, -1, -2, -1)), atol=1e-12)
+    # the other order, P W(x + 0) P^+ W(x), is the rectangle itself
+    second = GEBL(1, one=GEConv(1), two=GEConv(1))
+    moved_0 = weights(GEConv(1), x.matrices.shape, {(0, 1): 1.0})
+    same = weights(GEConv(1), x.matrices.shape, {(0, 0): 1.0})
+    _, drawn = second.init(jr.key(0), x.matrices.shape)
+    a = np.zeros(drawn["a"].shape)
+    a[0, 0, 0, 0] = 1.0
+    down = Covariant(x.links, second.apply({"one": moved_0, "two": same, "a": jnp.asarray(a)}, x).matrices)
+    np.testing.assert_allclose(down.matrices[..., 0, :, :], wilson_loop(links, rectangle(0, 1, 2, 1)), atol=1e-12)
+    moved_1 = weights(GEConv(1), x.matrices.shape, {(0, 2): 1.0})
+    square = second.apply({"one": same, "two": moved_1, "a": jnp.asarray(a)}, down).matrices
+    np.testing.assert_allclose(square[..., 0, :, :], wilson_loop(links, rectangle(0, 1, 2, 2)), atol=1e-12)
+
+
+def test_the_trace_goes_on_to_layers_of_the_library(getkey):
+    links = random_links(getkey(), "U(2)", (3, 3), (4,))
+    net = Serial(Plaquettes(), GEBL(3), GEAct(), TrNorm(), Trace(), Conv(1, (1, 1)), GlobalSumPool())
+    shape, params = net.init(getkey(), links.array.shape[1:])
+    assert shape == (1,)
+    kernel = empirical_ntk(net.apply, params, links.array)
+
+    def outputs(p):
+        return jax.vmap(lambda u: net.apply(p, u)[0])(links.array)
+
+    flat = jnp.concatenate([g.reshape(4, -1) for g in jax.tree.leaves(jax.jacrev(outputs)(params))], axis=1)
+    np.testing.assert_allclose(kernel, flat @ flat.T, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (Plaquettes(), (5, 5, 3, 2, 2), "expected links of one lattice"),
+        (GEBL(2), (5, 5, 8), "put Plaquettes"),
+        (GEConv(2), (5, 5, 3, 2, 1), "expected matrices at each site"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(layer, shape, message):
+    with pytest.raises(ValueError, match=message):
+        layer.init(jr.key(0), shape)
+
+
+def test_numbers_that_make_no_sense_are_named():
+    with pytest.raises(ValueError, match="reach"):
+        GEConv(3, -1)
+    with pytest.raises(ValueError, match="channels >= 1"):
+        GEBL(0)
