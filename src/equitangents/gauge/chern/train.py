@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import optax
+from jaxtyping import Array
 
 from .data import ChernData
 from .loss import chern_loss
@@ -123,16 +124,21 @@ def _optimiser(training: ChernTraining) -> optax.GradientTransformation:
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
 def _step(net, optimiser, spread, piece, params, inner, links, chern):
-    """One step: gradients are added up over pieces of the batch."""
+    """One step of Adam."""
+    value, gradient = gradients(net, spread, piece, params, links, chern)
+    updates, inner = optimiser.update(gradient, inner, params)
+    return optax.apply_updates(params, updates), inner, value
+
+
+def gradients(net: Any, spread: float, piece: int, params: Any, links: Array, chern: Array) -> tuple[Array, Any]:
+    """`chern_loss` and its gradient, added up over pieces of the batch."""
     cut = jax.tree.map(lambda a: a.reshape(-1, piece, *a.shape[1:]), (links, chern))
 
-    def loss(params: Any, part: tuple[jax.Array, jax.Array]) -> jax.Array:
+    def loss(params: Any, part: tuple[Array, Array]) -> Array:
         return chern_loss(jax.vmap(lambda u: net.apply(params, u)[..., 0])(part[0]), part[1], spread)
 
     def add(total: Any, part: Any) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, jax.value_and_grad(loss)(params, part)), None
 
     zero = jax.tree.map(jnp.zeros_like, (jnp.zeros((), jnp.float32), params))
-    value, gradient = jax.tree.map(lambda a: a / len(cut[1]), jax.lax.scan(add, zero, cut)[0])
-    updates, inner = optimiser.update(gradient, inner, params)
-    return optax.apply_updates(params, updates), inner, value
+    return jax.tree.map(lambda a: a / len(cut[1]), jax.lax.scan(add, zero, cut)[0])
