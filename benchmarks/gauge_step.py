@@ -1,6 +1,7 @@
 """One training step of a gauge equivariant network, ours and PyTorch's: `python -m benchmarks.gauge_step`.
 
-`--torch PYTHON` has torch and NumPy; the formulas there are the plain ones, with einsum and autograd. Channels 1-32-16-8, N = 4,
+`--torch PYTHON` has torch and NumPy; the formulas there are the plain ones, with einsum and autograd. Channels
+1-32-16-8, N = 4,
 5 x 5 sites, a batch of 32: loss, gradients of all weights and Adam, in float32. Both get the same links and weights;
 their losses and gradients are compared. The floor is the operations of the products alone, forwards and twice
 backwards, at the rate of a large matrix product that is measured here.

@@ -16,7 +16,19 @@ from equitangents.gauge import (
     transform_matrices,
     wilson_loop,
 )
-from equitangents.gauge.layers import GEBL, LCB, Covariant, GEAct, GEConv, Plaquettes, Trace, TrNorm, bilinear, enlarged
+from equitangents.gauge.layers import (
+    GEBL,
+    LCB,
+    Covariant,
+    GEAct,
+    GEConv,
+    LinkExp,
+    Plaquettes,
+    Trace,
+    TrNorm,
+    bilinear,
+    enlarged,
+)
 
 LAYERS = {
     "GEBL": GEBL(3),
@@ -61,6 +73,21 @@ def test_layers_commute_with_gauge_transformations(name, group, getkey):
     turned = layer.apply(params, Covariant(gauge_transform(links, omega).array, moved(w, omega))).matrices
     scale = float(jnp.abs(out).max())
     np.testing.assert_allclose(turned / scale, moved(out, omega) / scale, atol=1e-12)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_moved_links_are_links_of_the_same_group_that_transform_alike(group, getkey):
+    links, omega, w = example(getkey(), group)
+    layer = LinkExp(special=group.startswith("S"), scale=1.0)
+    _, params = layer.init(getkey(), w.shape)
+    out = layer.apply(params, Covariant(links.array, w)).links
+    turned = layer.apply(params, Covariant(gauge_transform(links, omega).array, moved(w, omega))).links
+    np.testing.assert_allclose(turned, gauge_transform(Links(out, group), omega).array, atol=1e-12)
+    one = np.broadcast_to(np.eye(links.n), out.shape)
+    np.testing.assert_allclose(out @ out.conj().swapaxes(-1, -2), one, atol=1e-12)
+    if group.startswith("S"):
+        np.testing.assert_allclose(np.linalg.det(out), 1, atol=1e-12)
+    assert jnp.abs(out - links.array).max() > 0.1
 
 
 @pytest.mark.parametrize("polyakov", [False, True])

@@ -15,6 +15,7 @@ from .finite_width import means_against as means_against
 from .irreps import loss_by_irrep as loss_by_irrep
 from .irreps import spectrum_by_irrep as spectrum_by_irrep
 from .learning import error_against_training_size as error_against_training_size
+from .loops import loops_found_against_true as loops_found_against_true
 from .phases import phases as phases
 from .style import save as save
 from .style import to_inline as to_inline

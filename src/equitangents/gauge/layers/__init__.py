@@ -10,3 +10,4 @@ from .pointwise import TrNorm as TrNorm
 from .readout import Trace as Trace
 from .transport import LCB as LCB
 from .transport import GEConv as GEConv
+from .update import LinkExp as LinkExp

@@ -4,7 +4,9 @@ import importlib
 
 from .study import TheoryStudy
 
-MODULES: dict[str, str] = {}
+MODULES: dict[str, str] = {
+    "wilson-loops": "loops",
+}
 """Name of a study -> module of this folder that holds it as `STUDY`."""
 
 

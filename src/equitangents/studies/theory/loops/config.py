@@ -1,0 +1,56 @@
+"""What the study `wilson-loops` does."""
+
+from dataclasses import dataclass
+
+from .networks import LAYERS
+
+LOOPS = tuple(LAYERS)
+
+
+@dataclass(frozen=True)
+class LoopsConfig:
+    """Attributes:
+    preset: its name.
+    betas: inverse couplings of SU(2), a chain each.
+    side: of the lattices in training.
+    sides: of those in tests.
+    train, test: numbers of configurations.
+    sweeps: of the heat bath before the first and between configurations.
+    loops: how many of `LOOPS`.
+    steps, batch, rate: of Adam.
+    seeds: networks of each kind.
+    width, depth: of the plain network.
+    """
+
+    preset: str = "quick"
+    betas: tuple[float, ...] = (0.5, 1.5, 2.5, 3.5)
+    side: int = 8
+    sides: tuple[int, ...] = (8, 16)
+    train: int = 256
+    test: int = 64
+    sweeps: int = 20
+    loops: int = 3
+    steps: int = 400
+    batch: int = 8
+    rate: float = 3e-2
+    seeds: int = 1
+    width: int = 32
+    depth: int = 4
+
+
+def check(config: LoopsConfig) -> None:
+    """Raise ValueError, of one line, where numbers make no sense."""
+    for name in ("train", "test", "sweeps", "steps", "batch", "seeds", "width", "depth"):
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name}: expected at least 1, got {getattr(config, name)}; choose more.")
+    if not config.betas or min(config.betas) < 0:
+        raise ValueError(f"betas: expected numbers of at least 0, got {config.betas}; choose others.")
+    if config.train % len(config.betas) or config.test % len(config.betas):
+        raise ValueError(f"train, test: expected multiples of {len(config.betas)}, the number of betas; change them.")
+    if not 1 <= config.loops <= len(LOOPS):
+        raise ValueError(f"loops: expected 1 to {len(LOOPS)}, got {config.loops}; they are {LOOPS}.")
+    for side in (config.side, *config.sides):
+        if side < 4 or side % 2:
+            raise ValueError(f"side, sides: expected even numbers of at least 4, for the heat bath, got {side}.")
+    if config.batch > config.train:
+        raise ValueError(f"batch: expected at most train = {config.train}, got {config.batch}; choose fewer.")

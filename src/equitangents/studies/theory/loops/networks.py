@@ -1,0 +1,36 @@
+"""Networks that predict the trace of a Wilson loop at each site, gauge equivariant and not."""
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PRNGKeyArray
+
+from ....gauge.layers import LCB, Plaquettes, Trace
+from ....nets import Conv, Relu, Serial
+from ....nets.base import AbstractLayer, Params, Shape
+
+LAYERS = {(1, 1): (2,), (1, 2): (4,), (2, 2): (4, 4), (4, 4): (4, 4, 4, 4)}
+"""Channels of the L-CB layers for a loop: each can double the loops that its input holds."""
+
+
+class LinkEntries(AbstractLayer):
+    """Links (*sites, D, N, N) as real channels (*sites, 2 D N N): what a network that knows no gauges is given."""
+
+    def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
+        return (*shape[:-3], 2 * int(np.prod(shape[-3:]))), {}
+
+    def apply(self, params: Params, x: Array) -> Array:
+        flat = x.reshape(*x.shape[:-3], -1)
+        return jnp.concatenate([flat.real, flat.imag], axis=-1)
+
+
+def loop_network(size: tuple[int, int]) -> Serial:
+    """The gauge equivariant network for loops of this size."""
+    return Serial(Plaquettes(), *(LCB(channels) for channels in LAYERS[size]), Trace(), Conv(1, (1, 1), sigma_b=1.0))
+
+
+def plain_network(width: int, depth: int) -> Serial:
+    """A convolutional network on the entries of links."""
+    blocks: list[AbstractLayer] = []
+    for _ in range(depth):
+        blocks += [Conv(width, (3, 3), padding="CIRCULAR", sigma_w=2**0.5), Relu()]
+    return Serial(LinkEntries(), *blocks, Conv(1, (1, 1), sigma_b=1.0))
