@@ -8,6 +8,7 @@ import pytest
 
 from equitangents import Conv, GlobalSumPool, Serial, empirical_ntk
 from equitangents.gauge import (
+    Links,
     gauge_transform,
     plaquettes,
     random_gauge,

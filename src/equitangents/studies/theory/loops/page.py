@@ -35,9 +35,10 @@ def page(config: LoopsConfig, get: Get) -> Page:
     larger = max(relative(found[loop, "equivariant"], "error", config.sides[-1])[0] for loop in loops)
     answer = (
         f"Loops of {', '.join(f'{a} x {b}' for a, b in loops)}: mean squared errors of the gauge equivariant networks "
-        f"are {', '.join(f'{v:.1e}' for v in best['equivariant'])} of the variance of the loop, those of a convolutional "
-        f"network on the same links {', '.join(f'{v:.2g}' for v in best['plain'])}. On {config.sides[-1]} x "
-        f"{config.sides[-1]} sites, without further training, the equivariant ones are off by at most {larger:.1e}."
+        f"are {', '.join(f'{v:.1e}' for v in best['equivariant'])} of the variance of the loop, those of a "
+        f"convolutional network on the same links {', '.join(f'{v:.2g}' for v in best['plain'])}. On "
+        f"{config.sides[-1]} x {config.sides[-1]} sites, without further training, the equivariant ones "
+        f"are off by at most {larger:.1e}."
     )
     drawing = Drawing(
         "found-against-true",

@@ -10,8 +10,8 @@ STUDY = TheoryStudy(
     title="Wilson loops: gauge equivariant networks against convolutional ones",
     claim=(
         "Layers that multiply parallel-transported matrices represent Wilson loops exactly, double their size with "
-        "each layer, and hold on lattices of any size; a network on the entries of the links has to learn the gauge group "
-        "first."
+        "each layer, and hold on lattices of any size; a network on the entries of the links has to learn the gauge "
+        "group first."
     ),
     presets={
         "quick": LoopsConfig(),

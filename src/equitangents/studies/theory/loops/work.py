@@ -28,9 +28,9 @@ def pieces(config: LoopsConfig) -> list[Piece]:
         for kind in KINDS:
             for seed in range(config.seeds):
                 needs = tuple(name for name, _, _ in lattices(config))
-                made_from = (loop, kind, seed, config.steps, config.batch, config.rate, config.width, config.depth)
+                how = (loop, kind, seed, config.steps, config.batch, config.rate, config.width, config.depth)
                 work = functools.partial(trained, config, loop, kind, seed)
-                out.append(Piece(network_name(loop, kind, seed), kind, made_from, work, needs=needs))
+                out.append(Piece(network_name(loop, kind, seed), kind, how, work, needs=needs))
     return out
 
 
@@ -98,7 +98,7 @@ def trained(config: LoopsConfig, loop: tuple[int, int], kind: str, seed: int, ge
         other = np.asarray(turned(links, seed))
         out[f"error-{side}"] = np.mean((found - y) ** 2, axis=(1, 2))
         out[f"turned-{side}"] = np.mean((predicted(net, params, other) - y) ** 2, axis=(1, 2))
-        out[f"variance-{side}"] = np.var(y, axis=(1, 2)) + 0 * y.mean((1, 2))
+        out[f"variance-{side}"] = np.mean((y - y.mean()) ** 2, axis=(1, 2))
         if side == config.sides[0]:
             out |= {"found": found[:, :4, :4].astype(np.float32), "true": y[:, :4, :4]}
     return out
@@ -134,7 +134,8 @@ def fit(net: Serial, x: np.ndarray, y: np.ndarray, steps: int, batch: int, rate:
         keys = jr.split(jr.key(seed + 1), steps)
         return jax.lax.scan(step, (params, optimiser.init(params)), keys)[0][0]
 
-    return run(params, jnp.asarray(x), jnp.asarray(y))
+    with jax.numpy_dtype_promotion("standard"):  # optax raises floats to counts, which strict promotion refuses
+        return run(params, jnp.asarray(x), jnp.asarray(y))
 
 
 def predicted(net: Serial, params: Any, links: np.ndarray) -> np.ndarray:

@@ -1,0 +1,44 @@
+"""The study `wilson-loops`, tiny."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from equitangents.gauge import Links, plaquettes
+from equitangents.studies.theory import find, run_theory
+from equitangents.studies.theory.loops.config import LoopsConfig, check
+from equitangents.studies.theory.loops.work import drawn, targets, turned
+
+TINY = LoopsConfig(betas=(2.0,), side=4, sides=(4, 6), train=8, test=2, sweeps=2, loops=1, steps=200, batch=4, width=4)
+
+
+def test_targets_are_traces_of_loops_and_do_not_depend_on_the_gauge():
+    links = drawn(TINY, "train", 4, 4, lambda name: {})["links"]
+    w = np.asarray(plaquettes(Links(links, "SU(2)")))[..., 0, :, :]
+    np.testing.assert_allclose(targets(links, (1, 1)), np.trace(w, axis1=-2, axis2=-1).real / 2, atol=1e-6)
+    other = np.asarray(turned(links, 0))
+    assert np.abs(other - links).max() > 0.1
+    np.testing.assert_allclose(targets(other, (1, 1)), targets(links, (1, 1)), atol=1e-5)
+
+
+def test_equivariant_networks_learn_plaquettes_and_plain_ones_depend_on_the_gauge(tmp_path):
+    study = find("wilson-loops")
+    run_theory(study, TINY, tmp_path)
+    with (
+        np.load(tmp_path / "pieces" / "equivariant-1x1-0.npz") as good,
+        np.load(tmp_path / "pieces" / "plain-1x1-0.npz") as bad,
+    ):
+        assert good["error-6"].mean() < 0.05 * good["variance-6"].mean()
+        np.testing.assert_allclose(good["turned-4"], good["error-4"], rtol=0.01, atol=1e-6)
+        assert np.abs(bad["turned-4"] - bad["error-4"]).max() > 0.01 * bad["error-4"].mean()
+    assert "| 1 x 1 | gauge equivariant (L-CB) |" in (tmp_path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"side": 5}, "even numbers"), ({"loops": 9}, "loops: expected 1 to 4"), ({"train": 0}, "train: expected")],
+)
+def test_configurations_that_make_no_sense_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        check(dataclasses.replace(TINY, **change))
