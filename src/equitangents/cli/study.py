@@ -10,7 +10,7 @@ import typer
 
 from .output import Bar, complain, duration, say
 
-THEORY: tuple[str, ...] = ("wilson-loops",)
+THEORY: tuple[str, ...] = ("wilson-loops", "augmented-equals-equivariant", "support-symmetry")
 """Names in `studies.theory.MODULES`, here so that help needs no import of it."""
 
 

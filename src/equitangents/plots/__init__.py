@@ -17,6 +17,7 @@ from .irreps import spectrum_by_irrep as spectrum_by_irrep
 from .learning import error_against_training_size as error_against_training_size
 from .loops import loops_found_against_true as loops_found_against_true
 from .phases import phases as phases
+from .scaling import measured_against as measured_against
 from .style import save as save
 from .style import to_inline as to_inline
 from .style import to_png as to_png

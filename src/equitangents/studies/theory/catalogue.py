@@ -6,6 +6,8 @@ from .study import TheoryStudy
 
 MODULES: dict[str, str] = {
     "wilson-loops": "loops",
+    "augmented-equals-equivariant": "augmented_equals_equivariant",
+    "support-symmetry": "support_symmetry",
 }
 """Name of a study -> module of this folder that holds it as `STUDY`."""
 
