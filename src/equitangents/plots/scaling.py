@@ -1,12 +1,12 @@
 """Measured numbers with their errors against width, members or steps, with what theory says as lines."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from .style import GREY, decades, panels, styled, ticks_at
+from .style import GREY, WIDTH, decades, panels, styled, ticks_at
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
 MARKERS = ("o", "s", "D", "^")
@@ -63,8 +63,10 @@ class Board(NamedTuple):
 def measured_against(board: Board) -> Figure:
     """Points with bars of two standard errors; on a logarithmic axis those not resolved by two are upper limits."""
     columns = len(board.charts)
-    labels = {p.label for chart in board.charts for p in (*chart.points, *chart.lines)}
-    height = 2.9 + 0.22 * -(-len(labels) // 3)
+    labels = {p.label for chart in board.charts for p in chart.points}
+    labels |= {line.label for chart in board.charts for line in chart.lines}
+    side_by_side = min(len(labels), int(100 * WIDTH / (45 + 6.5 * max(map(len, labels)))))  # in the legend
+    height = 2.9 + 0.22 * -(-len(labels) // side_by_side)
     figure, axes = panels(1, columns, height, board.title, sharey="row" if board.shared else "none")
     for axis, chart in zip(axes[0], board.charts, strict=True):
         axis.set(title=chart.title, xlabel=board.x_label)
@@ -80,18 +82,19 @@ def measured_against(board: Board) -> Figure:
     if board.log_y:
         for axis in axes[0]:
             decades(axis)
-    handles = {}
+    handles: dict[str, Any] = {}
     for axis in axes[0]:
         handles |= dict(zip(*axis.get_legend_handles_labels()[::-1], strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=min(3, len(handles)))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower left", ncols=side_by_side)
     return figure
 
 
-def draw_points(axis, points: Points, log: bool) -> None:
+def draw_points(axis: Any, points: Points, log: bool) -> None:
     """Points with bars; arrows down from two errors above those that are not resolved, on a logarithmic axis."""
     x, value, error = (np.asarray(a, float) for a in (points.x, points.value, points.error))
     colour, marker = COLOURS[points.look], MARKERS[points.look]
     seen = (value > 2 * error) | (not log)
+    axis.plot(x[seen], value[seen], color=colour, lw=0.8, alpha=0.45)
     axis.errorbar(
         x[seen], value[seen], 2 * error[seen], fmt=marker, color=colour, ms=4.2, elinewidth=1, label=points.label
     )

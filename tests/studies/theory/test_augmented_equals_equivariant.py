@@ -1,4 +1,4 @@
-"""Augmented and equivariant networks: the closed forms agree where the theorem says so, the page says what was found."""
+"""Augmented and equivariant networks: closed forms agree where the theorem says so; the page says what was found."""
 
 import dataclasses
 import functools
@@ -57,7 +57,7 @@ def test_pieces_of_members_are_those_of_the_whole():
     net, rate = pair("theorem", "C2", 2, 2).plain, 0.01
     whole, rest = (
         trained_pairs(net, "C2", data(TINY), True, rate, TINY.moments, members, 5)["raw"]
-        for members in (range(0, 4), range(2, 4))
+        for members in (range(4), range(2, 4))
     )
     np.testing.assert_array_equal(whole[2:], rest)
 

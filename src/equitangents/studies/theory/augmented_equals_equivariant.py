@@ -101,7 +101,7 @@ def parts(config: TwinsConfig, case: str, augmented: bool, width: int, pairs: in
 
 def pieces(config: TwinsConfig) -> list[Piece]:
     """Closed forms of each case, then the ensembles."""
-    common = (config.group, config.classes, config.train, config.test, config.off, config.n_off, config.seed)
+    common: tuple = (config.group, config.classes, config.train, config.test, config.off, config.n_off, config.seed)
     common += (config.rate, config.moments)
     found = [
         Piece(f"limit-{case}", "infinite width", ("limit", case, *common), partial(_limit, config, case))
@@ -139,8 +139,8 @@ STUDY = TheoryStudy(
     name="augmented-equals-equivariant",
     title="Augmented training is equivariant training",
     claim=(
-        "Infinitely wide networks trained on all rotated copies of the data have the mean predictor, at every moment of "
-        "training and for every input, of group-convolutional networks trained on the data themselves. Finite networks "
+        "Infinitely wide networks trained on all rotated copies of the data have the mean predictor, at every moment "
+        "and for every input, of group-convolutional networks trained on the data themselves. Finite networks "
         "should differ by O(1/width), and ensembles of M of them by a noise of O(1/sqrt(M)) on top."
     ),
     presets={

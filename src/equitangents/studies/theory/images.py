@@ -8,7 +8,7 @@ from ...data import load, noise_like, resize_images, standardise
 from ..problem import moved as moved
 
 SIDE = 8
-OFF = ("fashion-mnist", "noise")
+OFF = {"fashion-mnist": "Fashion-MNIST at their size", "noise": "Gaussian noise"}
 
 
 class Images(NamedTuple):

@@ -56,6 +56,7 @@ def measured(config: Any, outputs: np.ndarray, labels: np.ndarray | None) -> Mea
     rng = np.random.default_rng(config.seed)
     values: dict[str, list[Estimate]] = {metric: [] for metric in METRICS}
     for m in config.sizes:
+        m = min(m, len(outputs))  # where some diverged
         blocks = min(len(outputs) // m, config.resamples)
         disjoint = [measures(outputs[k * m : (k + 1) * m].mean(0, dtype=float)) for k in range(blocks)]
         if blocks >= config.resamples:

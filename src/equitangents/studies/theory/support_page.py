@@ -10,6 +10,7 @@ from ...groups import point_group
 from ...plots.scaling import Board, Chart, Line, Points
 from ...symmetry import support_is_invariant
 from ..piece import Get
+from .images import OFF
 from .study import Drawing, Page, Section, Table
 from .support_numbers import Measured, kept, measured, orbit_gap
 from .support_train import CLASSES, SHAPE, images
@@ -88,7 +89,7 @@ def supports_section(config: Any) -> Section:
 def members_section(config: Any, found: dict[str, tuple[Measured, Measured]]) -> Section:
     drawings = []
     for metric, y_label, title, caption in (
-        ("kl", "symmetric KL", "Symmetric KL divergence of rotated copies", "Supports that are symmetric keep falling."),
+        ("kl", "symmetric KL", "Symmetric KL divergence of rotated copies", "Symmetric supports keep falling."),
         ("deviation", "squared orbit deviation", "Squared orbit deviation of the mean logits", "Dashed: 1/M from one "
          "member on, what would be left if nothing but noise were there."),
         ("same", "same prediction, of 4", "Rotated copies with the same prediction", "The identity included; 4 of 4 "
@@ -186,18 +187,17 @@ def closed_section(config: Any, closed: dict[str, Any]) -> Section:
 def how_section(config: Any, found: dict[str, tuple[Measured, Measured]], diverged: int) -> Section:
     net = support_net("SYM", config.channels, CLASSES)
     ours = 3 * flops(net, SHAPE) * config.batch * config.steps * config.members
-    accuracy = "; ".join(
-        f"{n} {100 * a:.0f} and {100 * b:.0f} %" for n, (m, _) in found.items() for a, b in [m.accuracy]
-    )
+    right = {name: [f"{100 * share:.0f}" for share in one.accuracy] for name, (one, _) in found.items()}
+    accuracy = "; ".join(f"{name} {' and '.join(both)} %" for name, both in right.items())
     return Section(
         "How it was measured",
         (
             f"Three convolutions of {config.channels} channels on one support, each followed by tanh, the first two by "
-            "the mean over 2 x 2, all by a norm over sites without parameters; then one linear layer to ten classes; no "
-            f"biases. Scikit-learn's digits at 8 x 8: {config.train} for training by {config.steps} steps of "
+            "the mean over 2 x 2, all by a norm over sites without parameters; then one linear layer to ten classes; "
+            f"no biases. Scikit-learn's digits at 8 x 8: {config.train} for training by {config.steps} steps of "
             f"descent on the cross-entropy with batches of {config.batch} at rate {config.rate:g}, each example moved "
             f"by a random quarter turn; {config.test} held-out digits and {config.n_off} images off the manifold "
-            f"({config.off}, resized). Correct on digits as they are, a single member and the ensemble: {accuracy}. "
+            f"({OFF[config.off]}). Correct on digits as they are, a single member and the ensemble: {accuracy}. "
             f"Diverged, and left out: {diverged}.",
             "Nordenfors and Flinth train 1,000 members for each support on MNIST, 28 x 28, ten epochs, and test on "
             f"CIFAR-10; about {PAPER_FLOPS:.0e} floating-point operations for the cross support, against "

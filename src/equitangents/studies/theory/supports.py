@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, PRNGKeyArray
 
-from ...groups import PointGroup, image_action
+from ...groups import PointGroup
 from ...nets import AbstractLayer, AbstractWeighted, AvgPool, Dense, Flatten, Serial, Tanh, output_shape
 from ...nets.base import Params, Scalar, Shape, check_shape
 from ...symmetry import moved_weights
@@ -33,10 +33,14 @@ class SupportConv(AbstractWeighted):
     width: int = eqx.field(static=True)
     support: Mask = eqx.field(static=True)
     start: Mask | None = eqx.field(static=True, default=None)
-    sigma_w: Scalar = 1.0
-    sigma_b: Scalar = 0.0
-    lambda_w: Scalar | None = None
-    lambda_b: Scalar | None = None
+    sigma_w: Scalar = eqx.field(default=1.0)
+    sigma_b: Scalar = eqx.field(default=0.0)
+    lambda_w: Scalar | None = eqx.field(default=None)
+    lambda_b: Scalar | None = eqx.field(default=None)
+
+    def __init__(self, width: int, support: Mask, start: Mask | None = None, sigma_w: Scalar = 1.0):
+        self.width, self.support, self.start, self.sigma_w = width, support, start, sigma_w
+        self.sigma_b, self.lambda_w, self.lambda_b = 0.0, None, None
 
     @property
     def places(self) -> np.ndarray:
@@ -55,7 +59,7 @@ class SupportConv(AbstractWeighted):
         return (*shape[:-1], self.width), params
 
     def apply(self, params: Params, x: Array) -> Array:
-        height, width, channels = x.shape
+        height, width = x.shape[:2]
         rows, columns = np.shape(self.support)
         padded = jnp.pad(x, [(rows // 2, rows // 2), (columns // 2, columns // 2), (0, 0)])
         inputs = jnp.concatenate([padded[i : i + height, j : j + width] for i, j in self.places.tolist()], axis=-1)

@@ -1,6 +1,6 @@
 """The pairs of networks that augmentation makes equal, and those that it does not."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,13 +10,13 @@ from ...nets import AbstractLayer, Conv, Dense, GlobalAvgPool, Relu, Serial
 from .images import SIDE, Images, digits
 
 SHAPE = (SIDE, SIDE, 1)
-SCALES = {"sigma_w": 2**0.5, "sigma_b": 0.1}
+SCALES: dict[str, Any] = {"sigma_w": 2**0.5, "sigma_b": 0.1}
 CORNER = ((True, False, False), (True, False, False), (True, True, True))
 CASES = ("theorem", "nonlinear-head", "asymmetric-footprint")
 CASE_TEXT = {
-    "theorem": "the theorem's pair",
-    "nonlinear-head": "nonlinear head after pooling",
-    "asymmetric-footprint": "footprint not closed under rotations",
+    "theorem": "as the theorem asks",
+    "nonlinear-head": "nonlinear head",
+    "asymmetric-footprint": "asymmetric footprint",
 }
 
 
@@ -59,7 +59,7 @@ class Data(NamedTuple):
     x_test: np.ndarray
 
 
-def data(config) -> Data:
+def data(config: Any) -> Data:
     """Of a configuration of `augmented_equals_equivariant`."""
     images: Images = digits(config.classes, config.train, config.test, config.off, config.n_off, config.seed)
     return Data(images.x, one_hot_centred(images.y, config.classes), np.concatenate([images.x_test, images.x_off]))

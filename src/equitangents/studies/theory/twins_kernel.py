@@ -33,13 +33,15 @@ def closed_forms(pair: Pair, group: str, data: Data, rate: float, moments: tuple
     single = np.stack(matrices(pair.imposed, images))
     with double():
         t = jnp.asarray(moments)
-        flow = GradientFlow.from_gram(*train.reshape(2, order * n, -1), np.tile(data.y, (order, 1)), loss="sum")
+        nngp, ntk = train.reshape(2, order * n, -1)
+        flow = GradientFlow.from_gram(nngp, ntk, np.tile(data.y, (order, 1)), loss="sum")
         eta = rate * float(max_learning_rate(flow.regression.ntk, loss="sum"))
         matched = eta * match_learning_rate("sum", order).time
         plain = flow.descent(eta).predict_from(
             test.reshape(order * m, -1), tuple(cross.reshape(2, order * m, order * n)), t
         )
-        flow = GradientFlow.from_gram(*single[:, :n, :n], data.y, loss="sum")
+        nngp, ntk = single[:, :n, :n]
+        flow = GradientFlow.from_gram(nngp, ntk, data.y, loss="sum")
         imposed = flow.descent(matched).predict_from(single[0, n:, n:], tuple(single[:, n:, :n]), t)
         unmatched = flow.descent(eta).mean_from(single[1, n:, :n], t)
     mean = np.asarray(plain.mean).reshape(len(moments), order, m, -1)

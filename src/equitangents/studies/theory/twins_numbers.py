@@ -73,14 +73,11 @@ def variance_ratio(e: Ensembles, kind: str, width: int, t: int) -> Estimate:
     """
     one, limit = e.found["theorem", kind != "imposed", width], e.limits["theorem"]
     outputs = (one.raw if kind == "raw" else one.averaged)[:, :, t].astype(float)
-    if kind == "raw":
-        expected = np.mean(limit["variance"][t])
-    else:
-        expected = np.mean(np.diagonal(limit["covariance_imposed"][t]))
+    variances = limit["variance"][t] if kind == "raw" else np.diagonal(limit["covariance_imposed"][t])
     m = len(outputs)
     mean = outputs.mean((0, 1))
     squares = np.mean((outputs - mean) ** 2, axis=(1, 2, 3)) * m / (m - 1)
-    return mean_of(squares / expected)
+    return mean_of(squares / np.mean(variances))
 
 
 def against_members(e: Ensembles, width: int, opposite: bool) -> tuple[list[int], list[Estimate], list[float] | None]:

@@ -7,6 +7,7 @@ import numpy as np
 from ... import plots
 from ...plots.scaling import Board, Chart, Line, Points
 from ..piece import Arrays, Get
+from .images import OFF
 from .study import Drawing, Page, Section, Table
 from .twins import CASE_TEXT, CASES
 from .twins_numbers import Ensemble, Ensembles, against_members, along_limit, apart, variance_ratio
@@ -24,8 +25,14 @@ def page(config: Any, get: Get) -> Page:
         found[case, augmented, width] = Ensemble.of(arrays)
     ensembles = Ensembles(config, limits, found)
     exponent = power(np.array(config.widths), [absolute(gap(ensembles, w)) for w in config.widths])
-    sections = (limit_section(ensembles), training_section(ensembles), width_section(ensembles, exponent))
-    sections += (covariance_section(ensembles), members_section(ensembles), how_section(ensembles))
+    sections = (
+        limit_section(ensembles),
+        training_section(ensembles),
+        width_section(ensembles, exponent),
+        covariance_section(ensembles),
+        members_section(ensembles),
+        how_section(ensembles),
+    )
     return Page(answer(ensembles, exponent), sections)
 
 
@@ -73,7 +80,7 @@ def limit_section(e: Ensembles) -> Section:
     return Section(
         "At infinite width",
         (
-            "Both trainings are gradient descent on the sum of squares, in closed form: the plain network on all images "
+            "Both are gradient descent on the sum of squares, in closed form: the plain network on all images "
             f"of the orbits at rate {float(limit['rate']):.3g}, the equivariant one on the images alone at rate "
             f"{float(limit['matched']):.3g}, as match_learning_rate says. Their means are one curve. Their covariances "
             "differ, but averaged over the two orbits that of the plain network is that of the equivariant one: a "
@@ -104,9 +111,7 @@ def training_section(e: Ensembles) -> Section:
         points = []
         for look, (augmented, label) in enumerate(((True, "augmented"), (False, "group-convolutional"))):
             values = [along_limit(e, "theorem", augmented, width, t) for t in times]
-            shift = 1.06 if augmented else 1 / 1.06
-            xs = [s * shift for s in steps]
-            points.append(Points(label, xs, [v.value for v in values], [v.error for v in values], 1 - look))
+            points.append(Points(label, steps, [v.value for v in values], [v.error for v in values], 1 - look))
         charts.append(Chart(f"width {width}", points, (Line("infinite width, both", steps, [1.0] * len(steps)),)))
     board = Board(
         "Mean of finite networks along training, as a share of the limit",
@@ -145,7 +150,7 @@ def width_section(e: Ensembles, exponent: Estimate) -> Section:
             np.sqrt(np.mean((limit["mean"] - limit["mean_imposed"])[last] ** 2) / np.mean(limit["mean"][last] ** 2))
         )
         if case != "theorem":
-            lines.append(Line(f"{CASE_TEXT[case]}, infinite width", here, [predicted] * len(here), look))
+            lines.append(Line(f"{CASE_TEXT[case]}, limit", here, [predicted] * len(here), look))
         for w, v in zip(here, values, strict=True):
             g = gap(e, w) if case == "theorem" else None
             rows.append(
@@ -160,7 +165,6 @@ def width_section(e: Ensembles, exponent: Estimate) -> Section:
         f"Difference of the two means after {e.config.moments[-1]} steps, relative to the limit",
         "width", "difference", (first, Chart("root mean square", points, lines)), shared=False,
     )  # fmt: skip
-    trials = [e.diverged]
     return Section(
         "Against width",
         (
@@ -168,12 +172,12 @@ def width_section(e: Ensembles, exponent: Estimate) -> Section:
             "power −1; a fit to all widths holds higher orders as well). It is measured along the limit, where it is "
             "linear in the outputs and so free of bias, and as a root mean square over images and classes, from which "
             "the noise of both ensembles is subtracted. The controls stay where the closed forms put them.",
-            f"Diverged, and left out: {trials[0]:,} of {e.total:,} networks.",
+            f"Diverged, and left out: {e.diverged:,} of {e.total:,} networks.",
         ),
         (
             Drawing(
                 "against-width", plots.measured_against(board),
-                "Bars are two standard errors; arrows are upper limits at two standard errors, where nothing is resolved.",
+                "Bars are two standard errors; where they reach zero, an arrow marks the upper limit.",
             ),
         ),
         (
@@ -226,7 +230,7 @@ def members_section(e: Ensembles) -> Section:
             lines.append(Line("difference of the means", sizes, [floor.value] * len(sizes), 2))
         charts.append(Chart(f"width {width}", points, lines))
     board = Board(
-        "Difference of two ensembles of M networks each, root mean square, relative to the limit",
+        "Two ensembles of M networks: rms difference, relative to the limit",
         "members M", "difference", charts,
     )  # fmt: skip
     return Section(
@@ -246,9 +250,9 @@ def how_section(e: Ensembles) -> Section:
     return Section(
         "How it was measured",
         (
-            f"Scikit-learn's digits 0 to {c.classes - 1} at 8 x 8 pixels: {c.train} for training, {c.test} held out for "
-            f"testing, and {c.n_off} images off their manifold ({c.off}, resized). Targets are centred one-hot vectors, "
-            f"the loss is the sum of squares. Networks: two 3 x 3 convolutions without padding, ReLU, mean over "
+            f"Scikit-learn's digits 0 to {c.classes - 1} at 8 x 8 pixels: {c.train} for training, {c.test} held out, "
+            f"and {c.n_off} images off their manifold ({OFF[c.off]}). Targets are centred one-hot vectors, "
+            "the loss is the sum of squares. Networks: two 3 x 3 convolutions without padding, ReLU, mean over "
             f"what is left, one linear layer; under {c.group}. The learning rate is {c.rate:g} of the largest stable "
             "one at infinite width. All members are trained in single precision by full-batch descent; closed forms "
             "are in double precision.",

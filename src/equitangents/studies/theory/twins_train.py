@@ -5,11 +5,14 @@ $f_t = f_0 + \Theta w_t (Y - f_0)$ is affine in $f_0$, and the mean of a pair do
 does by $O(n^{-1/2})$, so that a difference of $O(1/n)$ is seen with a fraction of the networks.
 """
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jaxtyping import Array
 
 from ...dynamics import draw_member, train
 from ...groups import image_action, point_group
@@ -37,23 +40,25 @@ def trained_pairs(
         x = moved(action, x).reshape(-1, *x.shape[1:])
         y, seen = np.tile(y, (action.group.order, 1)), moved(action, data.x_test)
     with single():
-        arrays = [jnp.asarray(a, jnp.float32) for a in (x, y, seen.reshape(-1, *x.shape[1:]), rate)]
-        outputs, diverged = _run(net, *arrays, jax.random.key(seed), jnp.asarray(members), moments)
+        examples = (jnp.asarray(x, jnp.float32), jnp.asarray(y, jnp.float32))
+        x_seen = jnp.asarray(seen.reshape(-1, *x.shape[1:]), jnp.float32)
+        key, numbers = jax.random.key(seed), jnp.asarray(members)
+        outputs, diverged = _run(net, examples, x_seen, jnp.asarray(rate, jnp.float32), key, numbers, moments)
         outputs = np.asarray(outputs).reshape(len(members), 2, len(moments), *seen.shape[:2], -1)
     found = {"averaged": outputs.mean(3), "diverged": np.asarray(diverged).any(1)}
     return found | ({"raw": outputs[:, :, :, action.group.identity]} if augmented else {})
 
 
 @eqx.filter_jit
-def _run(net, x, y, seen, rate, key, members, moments):
-    def one(i):
-        params, _ = draw_member(net, x.shape[1:], key, i)
+def _run(net: Any, data: tuple, seen: Array, rate: Array, key: Array, members: Array, moments: tuple) -> tuple:
+    def one(i: Array) -> tuple[Array, Array]:
+        params, _ = draw_member(net, seen.shape[1:], key, i)
         opposite = [*params[:-1], jax.tree.map(jnp.negative, params[-1])]
         both = jax.tree.map(lambda *leaves: jnp.stack(leaves), params, opposite)
 
-        def follow(start):
+        def follow(start: Any) -> tuple[Array, Array]:
             done = train(
-                net, start, (x, y), loss="sum", learning_rate=rate, steps=moments[-1], record=moments, x_record=seen
+                net, start, data, loss="sum", learning_rate=rate, steps=moments[-1], record=moments, x_record=seen
             )
             return done.outputs, done.diverged
 
