@@ -24,7 +24,9 @@ def limit(case):
     return closed_forms(pair(case, "C2", 1, 2), "C2", data(TINY), TINY.rate, TINY.moments)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if "head" in case else case for case in CASES]
+)
 def test_means_and_averaged_covariances_agree_for_the_theorem_and_not_for_the_controls(case):
     found = limit(case)
     means = np.abs(found["mean"] - found["mean_imposed"]).max()

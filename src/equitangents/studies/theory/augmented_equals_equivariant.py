@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from functools import partial
 
-from ...dynamics import flops
 from ...groups import point_group
 from ..piece import Arrays, Get, Piece
 from .images import OFF, available
 from .study import TheoryStudy
-from .twins import CASES, SHAPE, data, pair
+from .twins import CASES, data, pair
 from .twins_kernel import closed_forms
 from .twins_page import page
 from .twins_train import trained_pairs
 
-PIECE_FLOPS = 1e12  # in one piece of work: 10 to 30 seconds
+PIECE_FLOPS = 5e11  # in one piece of work: about ten seconds
+TOGETHER = 128  # pairs at most: narrow networks are slower than their operations say
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ def train_name(case: str, augmented: bool, width: int, start: int) -> str:
 
 def parts(config: TwinsConfig, case: str, augmented: bool, width: int, pairs: int) -> list[tuple[str, range]]:
     """Names of the pieces of an ensemble, and their members."""
-    net = pair(case, config.group, width, config.classes)[0 if augmented else 1]
-    images = config.train * (point_group(config.group).order if augmented else 1)
-    cost = 3 * flops(net, SHAPE) * images * config.moments[-1] * 2
-    each = max(4, min(pairs, round(PIECE_FLOPS / cost)))
+    order = point_group(config.group).order
+    turns, images = (1, order * config.train) if augmented else (order, config.train)
+    forward = 2 * 9 * turns * width * (36 + 16 * turns * width)  # 6 x 6 and 4 x 4 sites
+    each = min(TOGETHER, max(4, round(PIECE_FLOPS / (6 * forward * images * config.moments[-1]))))
     return [(train_name(case, augmented, width, i), range(i, min(i + each, pairs))) for i in range(0, pairs, each)]
 
 
