@@ -87,7 +87,11 @@ def invented(name, config):
     inputs = config.test + config.n_off
     if name.startswith("closed"):
         both = rng.normal(size=(2, len(config.closed_steps), 4, inputs, 10))
-        return {"closed": both[0] if "ASYM" not in name else np.zeros(0), "independent": both[1]}
+        return {
+            "closed": both[0] if "ASYM" not in name else np.zeros(0),
+            "independent": both[1],
+            "rounding": np.zeros(9),
+        }
     outputs = rng.normal(size=(1, 1, inputs, 10)) + rng.normal(size=(config.each, 4, inputs, 10))
     if "ASYM" in name:
         outputs[:, 0] += 0.2

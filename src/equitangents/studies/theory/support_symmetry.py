@@ -86,7 +86,7 @@ def parts(config: SupportConfig, name: str) -> list[tuple[str, range]]:
 def pieces(config: SupportConfig) -> list[Piece]:
     """The orbit-closed ensembles, then the independent ones."""
     data = (config.train, config.test, config.off, config.n_off, config.channels, config.seed)
-    closed = ("closed", *data, config.closed_train, config.closed_steps, config.closed_rate)
+    closed = ("closed and nudged", *data, config.closed_train, config.closed_steps, config.closed_rate)
     found = [
         Piece(f"closed-{name}", "orbit-closed ensemble", (*closed, name), partial(_closed, config, name))
         for name in config.supports
@@ -122,7 +122,6 @@ STUDY = TheoryStudy(
             preset="full",
             members=1000,
             sizes=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000),
-            closed_steps=(0, 20, 200, 2000),
         ),
     },
     check=check,

@@ -53,7 +53,7 @@ def closed_orbit(config: Any, name: str) -> Arrays:
     Returns:
         closed, independent: logits of the mean, (times, |G|, inputs, classes); `closed` is empty where the starts of
             this support form no orbit in it.
-        members: of the orbit, or the independent ones where there is none, (members, times, |G|, inputs, classes).
+        rounding: how much outputs of a network change if its first weights do in the last place, (times,).
     """
     data, net = images(config), support_net(name, config.channels, CLASSES)
     seen = moved(ACTION, np.concatenate([data.x_test[:20], data.x_off[:20]]))
@@ -69,10 +69,17 @@ def closed_orbit(config: Any, name: str) -> Arrays:
             )  # fmt: skip
             return np.asarray(done.outputs).reshape(len(steps), *seen.shape[:2], CLASSES)
 
-        independent = np.stack([follow(net.init(key, SHAPE)[1]) for key in keys[1:]])
+        first = net.init(keys[1], SHAPE)[1]
+        nudged = follow(jax.tree.map(lambda leaf: leaf * (1 + 4 * np.finfo(float).eps), first))
+        independent = np.stack([follow(first), *(follow(net.init(key, SHAPE)[1]) for key in keys[2:])])
+        found = {
+            "closed": np.zeros(0),
+            "independent": independent.mean(0),
+            "rounding": np.abs(nudged - independent[0]).max((1, 2, 3)),
+        }
         try:
             starts = orbit_closed_ensemble(net, SHAPE, ACTION, keys[0])
         except ValueError:  # turned filters leave the support
-            return {"closed": np.zeros(0), "independent": independent.mean(0), "members": independent}
+            return found
         orbit = np.stack([follow(jax.tree.map(lambda leaf, g=g: leaf[g], starts)) for g in ACTION.group.elements])
-    return {"closed": orbit.mean(0), "independent": independent.mean(0), "members": orbit}
+    return found | {"closed": orbit.mean(0)}
