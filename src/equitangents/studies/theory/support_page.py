@@ -181,8 +181,8 @@ def closed_section(config: Any, closed: dict[str, Any]) -> Section:
             "full orbits in double precision: on a symmetric support their mean is invariant up to rounding, with "
             "four members, at each step, for any input. On the asymmetric support that starts symmetric it is "
             "invariant before the first step only. Where turned filters leave the support there is no such ensemble.",
-            "Training amplifies rounding, the norm over few sites most: the last column is the change of the outputs of "
-            "one network whose first weights are changed in the last place.",
+            "Training amplifies rounding, the norm over few sites most: the last column is the change of the outputs "
+            "of one network whose first weights are changed in the last place.",
         ),
         tables=(
             Table(
