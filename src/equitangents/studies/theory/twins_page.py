@@ -13,7 +13,6 @@ from .twins import CASE_TEXT, CASES
 from .twins_numbers import Ensemble, Ensembles, against_members, along_limit, apart, variance_ratio
 from .unbiased import Estimate, difference, power
 
-
 FITTED = 3  # of the largest widths, for the power
 
 
@@ -173,7 +172,8 @@ def width_section(e: Ensembles, exponent: Estimate) -> Section:
         "Against width",
         (
             f"The difference of the two means falls as the power {show(exponent, 2)} of the width (O(1/width) is the "
-            "power −1; the fit is to the three largest widths, and holds higher orders as well). It is measured along the limit, where it is "
+            "power −1; the fit is to the three largest widths, and holds higher orders as well). "
+            "It is measured along the limit, where it is "
             "linear in the outputs and so free of bias, and as a root mean square over images and classes, from which "
             "the noise of both ensembles is subtracted. The controls stay where the closed forms put them.",
             f"Diverged, and left out: {e.diverged:,} of {e.total:,} networks.",
