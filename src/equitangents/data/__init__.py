@@ -8,4 +8,10 @@ from .images import block_mean as block_mean
 from .images import resize_images as resize_images
 from .inputs import load_inputs as load_inputs
 from .loading import load as load
+from .molecules import Molecules as Molecules
+from .molecules import atomic_energies as atomic_energies
+from .molecules import composition as composition
+from .qm9 import has_qm9 as has_qm9
+from .qm9 import read_qm9 as read_qm9
 from .splitting import split as split
+from .textures import textures as textures
