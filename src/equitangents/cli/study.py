@@ -10,7 +10,12 @@ import typer
 
 from .output import Bar, complain, duration, say
 
-THEORY: tuple[str, ...] = ("wilson-loops", "augmented-equals-equivariant", "support-symmetry")
+THEORY: tuple[str, ...] = (
+    "equivariant-kernel-benchmark",
+    "wilson-loops",
+    "augmented-equals-equivariant",
+    "support-symmetry",
+)
 """Names in `studies.theory.MODULES`, here so that help needs no import of it."""
 
 

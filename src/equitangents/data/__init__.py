@@ -8,6 +8,7 @@ from .images import block_mean as block_mean
 from .images import resize_images as resize_images
 from .inputs import load_inputs as load_inputs
 from .loading import load as load
+from .molecules import HARTREE as HARTREE
 from .molecules import Molecules as Molecules
 from .molecules import atomic_energies as atomic_energies
 from .molecules import composition as composition

@@ -79,7 +79,7 @@ def read_qm9(n: int | None = None, *, seed: int = 0, path: str | os.PathLike[str
     lines = [_lines(folder / name) for name in PARTS]
     names, rows = lines[0][0], [line for head, body in lines for line in body]
     if any(head != names for head, _ in lines) or not set(NEEDED) <= set(names):
-        raise ValueError(f"{str(folder)!r}: expected three files with columns {NEEDED}, got {names}; reinstall qm9pack.")
+        raise ValueError(f"{folder}: expected three files with columns {NEEDED}, got {names}; reinstall qm9pack.")
     n = len(rows) if n is None else n
     if not 0 < n <= len(rows):
         raise ValueError(f"expected 1 to {len(rows)} molecules, got n={n}.")

@@ -2,12 +2,13 @@ r"""Isotropic textures: Gaussian random fields on a periodic grid, a radial spec
 
 $$x(u) = \sum_k \sqrt{S_c(|k|)}\; \hat w(k)\, e^{2 \pi i k u / n}$$
 
-with white noise w. Frequencies k are integers in $[-n/2, n/2]$, and |k| does not change when k is turned by a quarter or
-mirrored, nor the law of the field when it is moved: **textures are invariant in law under the eight symmetries of the square
-grid, about any point, and under translations, exactly.** Under other rotations they are so in the continuum only.
+with white noise w. Frequencies k are integers in $[-n/2, n/2]$, and |k| does not change when k is turned by a quarter
+or mirrored, nor the law of the field when it is moved: **textures are invariant in law under the eight symmetries of
+the square grid, about any point, and under translations, exactly.** Under other rotations that holds in the continuum
+only.
 
 They stand in for histological slices, of which no package has a set. What they share is the absence of a preferred
-orientation; they have no cells, no stains and no labels that anyone cares for.
+orientation; they have no cells and no stains.
 """
 
 import numpy as np

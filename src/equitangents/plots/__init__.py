@@ -8,6 +8,9 @@ from .classes import recall_cost as recall_cost
 from .corrections import fluctuations_against_layer as fluctuations_against_layer
 from .corrections import means_against_width as means_against_width
 from .cost import accuracy_against_cost as accuracy_against_cost
+from .data_efficiency import data_factors as data_factors
+from .data_efficiency import error_curves as error_curves
+from .data_efficiency import orbit_curves as orbit_curves
 from .ensembles import deviation_against_members as deviation_against_members
 from .ensembles import equivariance_against_time as equivariance_against_time
 from .ensembles import same_prediction_against_members as same_prediction_against_members

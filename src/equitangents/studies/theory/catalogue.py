@@ -5,6 +5,7 @@ import importlib
 from .study import TheoryStudy
 
 MODULES: dict[str, str] = {
+    "equivariant-kernel-benchmark": "kernel_benchmark",
     "wilson-loops": "loops",
     "augmented-equals-equivariant": "augmented_equals_equivariant",
     "support-symmetry": "support_symmetry",
