@@ -148,7 +148,7 @@ def orbit_curves(sheet: OrbitSheet) -> Figure:
             look, bars = ARMS[arm], 2 * y.std(0, ddof=1) / len(y) ** 0.5
             axis.errorbar(x, y.mean(0), bars, color=look.colour, marker=look.marker, label=label, elinewidth=1)
         axis.set(xscale="log", yscale="log", xlabel="rotations of each molecule")
-        ticks_at(axis.xaxis, sheet.rotations)
+        ticks_at(axis.xaxis, [*sheet.rotations, *orders])
     axes[0, 0].axhline(sheet.limit.mean(), color=ARMS["equivariant"].colour, lw=1.2, label="SO(3) kernel")
     axes[0, 0].set(title="error", ylabel=f"mean absolute error, {sheet.unit}")
     axes[0, 1].set(title="distance from the SO(3) predictor", ylabel=f"root mean square, {sheet.unit}")

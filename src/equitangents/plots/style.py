@@ -142,7 +142,7 @@ def decades(panel: Any) -> None:
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     values = [s * 10.0**e for e in exponents for s in steps if low <= s * 10.0**e <= high]
     panel.yaxis.set_major_locator(FixedLocator(values))
-    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}" if value < 1e3 else f"{value:,.0f}"))
     panel.yaxis.set_minor_locator(FixedLocator([]))
     panel.set_ylim(low, high)
 

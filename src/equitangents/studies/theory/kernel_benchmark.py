@@ -17,9 +17,9 @@ STUDY = TheoryStudy(
     name="equivariant-kernel-benchmark",
     title="What equivariant kernels save in data",
     claim="Training an infinitely wide network on all images of each example under a group is training with the "
-    "equivariant kernel; both need fewer examples than the plain network, by a factor of at most about the order of "
-    "the "
-    "group where the data have no orientation of their own.",
+    "equivariant kernel. Where the data have no orientation of their own, both need fewer examples than the plain "
+    "network; as the images of an example teach at most what as many new examples would, by a factor of about |G| or "
+    "less.",
     presets=PRESETS,
     check=check,
     pieces=pieces,

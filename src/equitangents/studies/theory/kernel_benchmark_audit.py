@@ -62,7 +62,7 @@ def frames(molecules: Molecules, rotations: np.ndarray) -> dict[str, np.ndarray]
             continue
 
         def change(tensor: np.ndarray, kept: list[np.ndarray] = kept) -> float:
-            return max(np.linalg.norm(g @ tensor @ g - tensor) for g in kept) / np.linalg.norm(tensor)
+            return float(max(np.linalg.norm(g @ tensor @ g - tensor) for g in kept) / np.linalg.norm(tensor))
 
         own.append(change(v.T @ a @ v))
         random.append(change(r @ a @ r.T))

@@ -64,18 +64,18 @@ PRESETS = {
         image_sizes=(8, 16, 32, 64, 128, 256),
         texture_side=8,
         texture_classes=4,
-        texture_pool=112,
-        texture_test=128,
+        texture_pool=128,
+        texture_test=256,
         texture_sizes=(8, 16, 32, 64),
-        molecule_pool=320,
-        molecule_test=160,
-        molecule_sizes=(12, 24, 48, 96, 192),
-        audited=10_000,
+        molecule_pool=224,
+        molecule_test=112,
+        molecule_sizes=(10, 20, 40, 80, 160),
+        audited=4000,
         lmax=4,
-        order=5,
-        orbit_size=48,
+        order=4,
+        orbit_size=40,
         orbit_draws=4,
-        rotations=(1, 2, 4, 8, 16, 32),
+        rotations=(1, 2, 4, 8, 16),
     ),
 }
 
@@ -91,6 +91,11 @@ def check(config: KernelBenchmark) -> None:
         )
     if not config.ridges or not min(config.ridges) > 0:
         raise ValueError(f"ridges: expected positive numbers, got {config.ridges}.")
+    if min(config.image_pool, config.image_test) < 10:
+        raise ValueError(
+            f"image_pool, image_test: expected at least 10, one for each class, got {config.image_pool} and "
+            f"{config.image_test}; raise them."
+        )
     for name in ("image", "texture", "molecule"):
         pool, test, sizes = (getattr(config, f"{name}_{what}") for what in ("pool", "test", "sizes"))
         if name == "molecule" and pool == 0:

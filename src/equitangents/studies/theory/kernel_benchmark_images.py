@@ -31,19 +31,22 @@ ARMS = ("plain, as in the data", "plain, moved tests", "plain", "augmented", "eq
 
 
 class Case(NamedTuple):
-    """A data set and a plain network; `block` is the side of the tiles in which kernels are computed."""
+    """A data set and a plain network; `block` is the side of the tiles in which kernels are computed.
+
+    `precision` is that of the kernels of learning curves; those between all pixels are the costly ones.
+    """
 
     name: str
     data: str
     net: AbstractLayer
     block: int
-    words: str
+    precision: type
 
 
 CASES = (
-    Case("images-dense", "images", DENSE, 64, "dense, 3 hidden layers"),
-    Case("images-conv", "images", CONV, 64, "3 convolutions, Flatten"),
-    Case("textures", "textures", POOLED, 16, "2 convolutions, GlobalAvgPool"),
+    Case("images-dense", "images", DENSE, 64, np.float64),
+    Case("images-conv", "images", CONV, 64, np.float64),
+    Case("textures", "textures", POOLED, 16, np.float32),
 )
 
 
@@ -76,10 +79,9 @@ def items(config: KernelBenchmark, data: str) -> Items:
 
 def about(config: KernelBenchmark, data: str) -> tuple:
     """What determines the inputs, for digests."""
+    own: tuple = (config.images, config.image_side, config.image_pool, config.image_test)
     if data == "textures":
         own = (config.texture_side, config.texture_classes, config.texture_pool, config.texture_test)
-    else:
-        own = (config.images, config.image_side, config.image_pool, config.image_test)
     return (data, config.seed, *own)
 
 
@@ -130,11 +132,12 @@ def block_of_rows(config: KernelBenchmark, case: Case, start: int, get: Get) -> 
     columns = np.concatenate([own.x[start:], own.x_test])
     pad = np.resize(np.arange(len(columns)), -(-len(columns) // case.block) * case.block)
     rows = np.resize(np.arange(len(first)), case.block)  # tiles of one shape compile once
+    left: np.ndarray = first[rows].astype(case.precision)
     found = np.empty((2, LARGEST.order, len(first), len(pad)))
     for g in range(LARGEST.order):
-        turned = moved(LARGEST, g, columns[pad])
+        turned: np.ndarray = moved(LARGEST, g, columns[pad]).astype(case.precision)
         for low in range(0, len(pad), case.block):
-            tile = matrices(case.net, first[rows], turned[low : low + case.block])
+            tile = matrices(case.net, left, turned[low : low + case.block])
             found[:, g, :, low : low + case.block] = np.stack(tile)[:, : len(first)]
     return dict(zip(KERNELS, found[..., : len(columns)], strict=True))
 

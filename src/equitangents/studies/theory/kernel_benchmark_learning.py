@@ -13,6 +13,8 @@ import scipy.linalg
 
 from ...numerics.threads import on_one_thread
 
+BEYOND = 4.0
+
 
 class Fit(NamedTuple):
     """Coefficients (n, outputs), and the ridge that leave-one-out errors chose, as it is added to the diagonal."""
@@ -108,7 +110,9 @@ def data_efficiency(
 
 
 def horizontal(plain: np.ndarray, other: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The factor at each size, and whether it is only a bound; beyond the largest size the last slope goes on.
+    """The factor at each size, and whether it is only a bound.
+
+    Beyond the largest size the other curve goes on with its mean slope, until `BEYOND` times that size.
 
     >>> n = np.array([8.0, 16.0, 32.0])
     >>> horizontal(1 / n, 0.5 / n, n)
@@ -119,6 +123,7 @@ def horizontal(plain: np.ndarray, other: np.ndarray, n: np.ndarray) -> tuple[np.
     wanted = np.log(np.maximum(plain, tiny))
     slope = min((log_e[-1] - log_e[0]) / (log_n[-1] - log_n[0]), -1e-3)
     reached = np.interp(-wanted, -log_e, log_n)
-    reached = np.where(wanted < log_e[-1], log_n[-1] + (wanted - log_e[-1]) / slope, reached)
+    beyond = np.minimum((wanted - log_e[-1]) / slope, np.log(BEYOND))
+    reached = np.where(wanted < log_e[-1], log_n[-1] + beyond, reached)
     bound = wanted > log_e[0]
     return np.exp(log_n - reached), bound

@@ -55,10 +55,10 @@ class Atoms(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Molecules as their atoms, by element; `count` molecules."""
+    """Molecules as their atoms, by element; `size` molecules."""
 
     atoms: tuple[Atoms, ...]
-    count: int
+    size: int
 
 
 def signals(molecules: Molecules, lmax: int, scale: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -86,8 +86,8 @@ def batch(f: np.ndarray, charges: np.ndarray) -> Batch:
 
 
 def between(net: AbstractLayer, first: Batch, second: Batch, tile: int) -> np.ndarray:
-    """NNGP and NTK of molecules, (2, first.count, second.count), from tiles of so many atoms on each side."""
-    total = np.zeros((2, first.count, second.count))
+    """NNGP and NTK of molecules, (2, first.size, second.size), from tiles of so many atoms on each side."""
+    total = np.zeros((2, first.size, second.size))
     for one, two in zip(first.atoms, second.atoms, strict=True):
         for rows in tiles(len(one.owner), tile):
             for columns in tiles(len(two.owner), tile):

@@ -79,7 +79,8 @@ def method(config: KernelBenchmark) -> Section:
             "ones, and the same for all arms. Draws of the largest size share many examples; intervals are those of "
             "the draws and of the test examples (bootstrap over both), not of another pool.",
             "The factor is n / n': n is the largest training size, n' the size at which the equivariant kernel has the "
-            "plain kernel's error at n, by linear interpolation of log error in log n. “At least” says that the "
+            "plain kernel's error at n, by linear interpolation of log error in log n (beyond its largest size with "
+            "its mean slope, up to four times that size). “At least” says that the "
             "equivariant kernel is better with its smallest training set already.",
             "Orientation “as in the data”: training and test examples as they come. “Random”: each training and each "
             "test example in one orientation, drawn uniformly from the group. The equivariant kernel does not tell "

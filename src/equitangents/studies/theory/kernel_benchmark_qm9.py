@@ -61,7 +61,7 @@ def read(config: KernelBenchmark, get: Get) -> Arrays:
 
 
 def molecules(get: Get) -> Molecules:
-    return Molecules(**get("qm9-data"))
+    return Molecules(**get("qm9-data"))  # type: ignore[arg-type]
 
 
 def audit(config: KernelBenchmark, get: Get) -> Arrays:

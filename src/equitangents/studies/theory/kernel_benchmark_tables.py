@@ -76,10 +76,11 @@ def line(config: KernelBenchmark, losses: dict, key: str, sizes: tuple[int, ...]
     plain, other = losses[key + ORIENTATIONS[orientation]], losses[key + ARMS[4]]
     rng = np.random.default_rng(config.seed)
     found = data_efficiency(plain.astype(float), other.astype(float), sizes, config.resamples, rng)
-    numbers = [float(column[-1]) for column in (found.value, found.low, found.high)]
-    errors = [float(loss[:, -1].mean()) for loss in (plain, other)]
+    factor, low, high = (float(column[-1]) for column in (found.value, found.low, found.high))
+    error, least = (float(loss[:, -1].mean()) for loss in (plain, other))
+    bound = bool(found.bound[-1])
 
     def named(data: str, what: str, group: str, kernel: str) -> Line:
-        return Line(data, what, group, kernel, orientation, sizes[-1], *errors, *numbers, bool(found.bound[-1]))
+        return Line(data, what, group, kernel, orientation, sizes[-1], error, least, factor, low, high, bound)
 
     return named
