@@ -115,8 +115,9 @@ def horizontal(plain: np.ndarray, other: np.ndarray, n: np.ndarray) -> tuple[np.
     Beyond the largest size the other curve goes on with its mean slope, until `BEYOND` times that size.
 
     >>> n = np.array([8.0, 16.0, 32.0])
-    >>> horizontal(1 / n, 0.5 / n, n)
-    (array([2., 2., 2.]), array([ True, False, False]))
+    >>> value, bound = horizontal(1 / n, 0.5 / n, n)
+    >>> value.round(6).tolist(), bound.tolist()
+    ([1.0, 2.0, 2.0], [True, False, False])
     """
     tiny = 1e-12
     log_n, log_e = np.log(n), np.log(np.maximum(np.minimum.accumulate(other), tiny))

@@ -195,12 +195,11 @@ def equality(config: KernelBenchmark, get: Get, molecules: bool) -> Section:
     head = ("data", "kernel", "C4, all draws", "D4, all draws", "D4, from scratch", "kernels", "plain instead")
     text = [
         "Largest differences of augmented from equivariant predictions on moved tests, relative to the largest "
-        f"prediction, in float64. Over all draws both come from one table of kernels, for |G| n up to "
-        f"{config.explicit}. "
-        f"“From scratch”, on {EXAMPLES} examples with a ridge of {RIDGE:g}: the augmented images and the kernel of the "
-        "group-convolutional network itself, with nothing in common. “Kernels”: that network's kernel from the mean "
-        "over "
-        "images. “Plain instead”: the plain predictor from the equivariant one, for comparison.",
+        "prediction. Over all draws both are solved in float64 from one table of kernels (of textures in single "
+        f"precision), for |G| n up to {config.explicit}. “From scratch”, on {EXAMPLES} examples with a ridge of "
+        f"{RIDGE:g} and float64 throughout: the augmented images on one side, on the other the kernel of the "
+        "group-convolutional network itself; the two have nothing in common. “Kernels”: that network's kernel from the "
+        "mean over images. “Plain instead”: the plain predictor from the equivariant one, for comparison.",
     ]
     if molecules:
         checked = get("qm9-check")

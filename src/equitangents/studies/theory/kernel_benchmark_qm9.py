@@ -9,12 +9,11 @@ from ...groups import spatial_group
 from ..piece import Arrays, Get, Piece
 from .kernel_benchmark_audit import alignment, frames
 from .kernel_benchmark_config import KernelBenchmark
+from .kernel_benchmark_images import ARMS, KERNELS
 from .kernel_benchmark_learning import fit, solved
 from .kernel_benchmark_molecules import ELEMENTS, averaged, batch, between, haar, plain_net, pooled_net, signals, turned
 
-KERNELS = ("nngp", "ntk")
 TARGETS = {"energy": "meV", "polarisability": "bohr^3"}
-ARMS = ("plain, as in the data", "plain, moved tests", "plain", "augmented", "equivariant")
 SOLIDS = ("T", "O", "I")
 BLOCK = 32  # molecules in one piece of the pooled kernel
 POOLED_TILE, PLAIN_TILE = 128, 512  # atoms

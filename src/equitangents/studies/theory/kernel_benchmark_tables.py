@@ -49,8 +49,13 @@ class Line(NamedTuple):
 def image_lines(config: KernelBenchmark, get: Get) -> list[Line]:
     """Of images and textures."""
     return [
-        line(config, get(f"{case.name}-{kernel}-curves"), f"{group}/", sizes_of(config, case), orientation)(
-            case.name, NAMES[case.name], group, kernel
+        line(
+            config,
+            get(f"{case.name}-{kernel}-curves"),
+            f"{group}/",
+            sizes_of(config, case),
+            orientation,
+            (case.name, NAMES[case.name], group, kernel),
         )
         for case in CASES
         for group in GROUPS
@@ -62,8 +67,13 @@ def image_lines(config: KernelBenchmark, get: Get) -> list[Line]:
 def molecule_lines(config: KernelBenchmark, get: Get) -> list[Line]:
     """Of QM9."""
     return [
-        line(config, get("qm9-curves"), f"{target}/{kernel}/", config.molecule_sizes, orientation)(
-            "qm9", target, "SO(3)", kernel
+        line(
+            config,
+            get("qm9-curves"),
+            f"{target}/{kernel}/",
+            config.molecule_sizes,
+            orientation,
+            ("qm9", target, "SO(3)", kernel),
         )
         for target in TARGETS
         for kernel in KERNELS
@@ -71,16 +81,19 @@ def molecule_lines(config: KernelBenchmark, get: Get) -> list[Line]:
     ]
 
 
-def line(config: KernelBenchmark, losses: dict, key: str, sizes: tuple[int, ...], orientation: str):
-    """A function that puts names before the numbers."""
-    plain, other = losses[key + ORIENTATIONS[orientation]], losses[key + ARMS[4]]
-    rng = np.random.default_rng(config.seed)
-    found = data_efficiency(plain.astype(float), other.astype(float), sizes, config.resamples, rng)
+def line(
+    config: KernelBenchmark,
+    losses: dict[str, np.ndarray],
+    key: str,
+    sizes: tuple[int, ...],
+    orientation: str,
+    names: tuple[str, str, str, str],
+) -> Line:
+    """Of the losses under `key`; `names` are the first four entries."""
+    data, what, group, kernel = names
+    plain, other = (losses[key + arm].astype(float) for arm in (ORIENTATIONS[orientation], ARMS[4]))
+    found = data_efficiency(plain, other, sizes, config.resamples, np.random.default_rng(config.seed))
     factor, low, high = (float(column[-1]) for column in (found.value, found.low, found.high))
     error, least = (float(loss[:, -1].mean()) for loss in (plain, other))
     bound = bool(found.bound[-1])
-
-    def named(data: str, what: str, group: str, kernel: str) -> Line:
-        return Line(data, what, group, kernel, orientation, sizes[-1], error, least, factor, low, high, bound)
-
-    return named
+    return Line(data, what, group, kernel, orientation, sizes[-1], error, least, factor, low, high, bound)
