@@ -24,7 +24,8 @@ class Line(NamedTuple):
         orientation: "random" or "own", of training and test examples.
         n: the largest training size.
         plain, equivariant: errors there.
-        factor, low, high, bound: how many more examples the plain kernel needs to its error.
+        factor, low, high, bound: how many times more examples the plain kernel needs to its error.
+        most: the largest factor that these training sizes can show.
     """
 
     data: str
@@ -39,11 +40,13 @@ class Line(NamedTuple):
     low: float
     high: float
     bound: bool
+    most: float
 
     @property
     def interval(self) -> str:
-        """As text."""
-        return f"{'at least ' if self.bound else ''}{self.factor:.2g} [{self.low:.2g}, {self.high:.2g}]"
+        """As text; an end at `most` may lie anywhere beyond."""
+        more = " or more" if self.high > 0.999 * self.most else ""
+        return f"{'at least ' if self.bound else ''}{self.factor:.2g} [{self.low:.2g}, {self.high:.2g}{more}]"
 
 
 def image_lines(config: KernelBenchmark, get: Get) -> list[Line]:
@@ -95,5 +98,5 @@ def line(
     found = data_efficiency(plain, other, sizes, config.resamples, np.random.default_rng(config.seed))
     factor, low, high = (float(column[-1]) for column in (found.value, found.low, found.high))
     error, least = (float(loss[:, -1].mean()) for loss in (plain, other))
-    bound = bool(found.bound[-1])
-    return Line(data, what, group, kernel, orientation, sizes[-1], error, least, factor, low, high, bound)
+    bound, most = bool(found.bound[-1]), sizes[-1] / sizes[0]
+    return Line(data, what, group, kernel, orientation, sizes[-1], error, least, factor, low, high, bound, most)
