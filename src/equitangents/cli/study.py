@@ -11,10 +11,11 @@ import typer
 from .output import Bar, complain, duration, say
 
 THEORY: tuple[str, ...] = (
-    "equivariant-kernel-benchmark",
-    "wilson-loops",
+    "emergent-equivariance",
     "augmented-equals-equivariant",
+    "equivariant-kernel-benchmark",
     "support-symmetry",
+    "wilson-loops",
 )
 """Names in `studies.theory.MODULES`, here so that help needs no import of it."""
 

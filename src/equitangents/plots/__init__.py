@@ -18,6 +18,10 @@ from .finite_width import means_against as means_against
 from .irreps import loss_by_irrep as loss_by_irrep
 from .irreps import spectrum_by_irrep as spectrum_by_irrep
 from .learning import error_against_training_size as error_against_training_size
+from .lines import Line as Line
+from .lines import Lines as Lines
+from .lines import Panel as Panel
+from .lines import lines as lines
 from .loops import loops_found_against_true as loops_found_against_true
 from .phases import phases as phases
 from .scaling import measured_against as measured_against

@@ -5,10 +5,11 @@ import importlib
 from .study import TheoryStudy
 
 MODULES: dict[str, str] = {
-    "equivariant-kernel-benchmark": "kernel_benchmark",
-    "wilson-loops": "loops",
+    "emergent-equivariance": "emergent",
     "augmented-equals-equivariant": "augmented_equals_equivariant",
+    "equivariant-kernel-benchmark": "kernel_benchmark",
     "support-symmetry": "support_symmetry",
+    "wilson-loops": "loops",
 }
 """Name of a study -> module of this folder that holds it as `STUDY`."""
 

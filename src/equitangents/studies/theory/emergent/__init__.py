@@ -1,0 +1,3 @@
+"""Emergent equivariance: a study of ensembles that learn a symmetry from augmented data."""
+
+from .page import STUDY as STUDY
