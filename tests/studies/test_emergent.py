@@ -20,7 +20,7 @@ TINY = Emergent(
     ising_train=3,
     ising_test=4,
     ising_widths=(4, 8),
-    ising_members=16,
+    ising_members=32,
     ising_steps=4,
     cross_train=2,
     cross_test=3,
@@ -201,7 +201,7 @@ def test_covering_radius_of_harmonics_is_the_one_of_the_library(order):
 
 BAD = {
     "rate": ({"rate": 1.5}, "rate: expected a part"),
-    "members": ({"ising_members": 2}, "ising_members: expected at least 4"),
+    "members": ({"ising_members": 16}, "ising_members: expected at least 32"),
     "three": ({"fashion_members": (8, 8)}, "fashion_members: expected three"),
     "order": ({"ising_widths": (8, 4)}, "ising_widths: expected increasing"),
     "odd": ({"fashion_side": 7}, "fashion_side: expected an even"),

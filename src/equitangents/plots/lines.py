@@ -73,7 +73,7 @@ class Lines:
 def lines(result: Lines) -> Figure:
     """The panels side by side, with one legend; dashed lines belong to the points of their colour."""
     figure, axes = panels(1, len(result.panels), 3.5, result.title, sharey=result.share)
-    for i, (panel, spec) in enumerate(zip(axes[0], result.panels, strict=True)):
+    for panel, spec in zip(axes[0], result.panels, strict=True):
         for line in spec.lines:
             _draw(panel, line)
         if result.theory:
@@ -88,11 +88,12 @@ def lines(result: Lines) -> Figure:
             panel.set_ylim(*spec.limits)
         if spec.ticks is not None:
             ticks_at(panel.xaxis, spec.ticks)
-        if "y" in spec.log and (i == 0 or not result.share):
-            decades(panel)
         panel.set(title=spec.title, xlabel=spec.xlabel)
         if spec.ylabel:
             panel.set_ylabel(spec.ylabel)
+    for panel, spec in zip(axes[0], result.panels, strict=True):  # scales of shared axes undo what was set before
+        if "y" in spec.log:
+            decades(panel)
     legend(figure, axes, columns=4)
     return figure
 

@@ -100,9 +100,9 @@ def check(config: Emergent) -> None:
                 raise ValueError(f"{f.name}: expected whole numbers from 1 on, got {value}; choose larger ones.")
     if not 0 < config.rate < 1:
         raise ValueError(f"rate: expected a part of the largest stable rate, between 0 and 1, got {config.rate}.")
-    for name in ("ising_members", "cross_members", "turn_members"):
-        if getattr(config, name) < 4:
-            raise ValueError(f"{name}: expected at least 4 members, got {getattr(config, name)}; train more.")
+    for name, least in {"ising_members": 32, "cross_members": 4, "turn_members": 4}.items():
+        if getattr(config, name) < least:
+            raise ValueError(f"{name}: expected at least {least} members, got {getattr(config, name)}; train more.")
     if len(config.fashion_members) != 3 or min(config.fashion_members) < 4:
         raise ValueError(
             "fashion_members: expected three numbers from 4 on, of augmented, of plain and canonicalised, and of "

@@ -70,8 +70,8 @@ def fashion_section(config: Emergent, get: Get) -> Section:
         f"Measured on {config.fashion_test} test images and, off the distribution, {config.fashion_off} digits "
         "enlarged to the same size and as many images of independent uniform pixels. Bars: 95 % by bootstrap over test "
         f"items and over disjoint ensembles (over items alone where there are fewer than {measures.BLOCKS}). The "
-        "kernel's curve is the expected count for Gaussian outputs with the mean and 1/M times the covariance of the infinitely "
-        "wide network after as many steps, by sampling; nothing is fitted. The largest difference is "
+        "kernel's curve is the expected count for Gaussian outputs with the mean and 1/M times the covariance of the "
+        "infinitely wide network after as many steps, by sampling; nothing is fitted. The largest difference is "
         f"{gap.max():.2f}, {gap.mean():.2f} on average: {config.fashion_channels} channels are not infinitely many.",
     )
     drawings = (

@@ -102,11 +102,11 @@ def measured(config: Emergent, make: functools.partial, kernel: str, trained: li
         add_rows(rows, outputs[:, :, domain], found, config.resamples, config.seed + k)
     with double():
         variance = np.asarray(gap_variance(get(kernel)["covariance"][-1]))[:, 1:]
-    ensembles = measures.blocks(outputs, min(COVERED, len(outputs)))
+    ensembles = measures.blocks(outputs, COVERED)
     gaps = np.abs(ensembles[:, 1:] - ensembles[:, :1])[..., 0].transpose(0, 2, 1)  # (ensembles, items, elements)
     coverage = []
     for confidence in CONFIDENCES:
-        delta = ensemble_deviation_bound(variance, min(COVERED, len(outputs)), confidence)
+        delta = ensemble_deviation_bound(variance, COVERED, confidence)
         inside = [(gaps <= np.asarray(d)).mean((1, 2)) for d in delta]
         coverage.append([[i.mean(), i.std(ddof=1) / np.sqrt(len(i))] for i in inside])
     truth = energy(data.seen[0, :half])
