@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 
-from equitangents.groups import Parametrised, covering_radius
+from equitangents.dynamics import train
+from equitangents.groups import Parametrised, covering_radius, spatial_group
 from equitangents.studies.theory import run_theory
 from equitangents.studies.theory.emergent import STUDY, cross, fashion, ising, measures, turns
 from equitangents.studies.theory.emergent.config import Emergent, check
@@ -221,6 +223,22 @@ def test_mean_of_the_kernel_is_equivariant_on_and_off_the_manifold():
     pieces = {piece.name: piece for piece in ising.pieces(TINY)}
     found = pieces["ising-spin-flip-kernel"].work(lambda name: {})
     assert np.abs(measures.off_orbit(found["mean"])).max() < 1e-12 < 0.1 < np.abs(found["mean"]).max()
+
+
+def test_a_network_that_starts_turned_ends_turned():
+    """Members come in orbits of equal probability, so their mean is equivariant at any width."""
+    task, net = cross.task(TINY, "O"), cross.network(8)
+    turn = spatial_group("O").matrices[13]
+    both = cross.on_pairs(turn[None])[0]
+    first, nothing, last = net.init(jr.key(0), (6,))[1]
+    turned = [{**first, "w": both @ first["w"]}, nothing, {"w": last["w"] @ turn.T}]
+    seen = task.seen[0]
+    ends = [
+        train(net, params, (task.x, task.y), loss="mean", learning_rate=1.0, steps=20, x_record=x).outputs[-1]
+        for params, x in (([first, nothing, last], seen), (turned, seen @ both.T), (turned, seen))
+    ]
+    np.testing.assert_allclose(ends[1], ends[0] @ turn.T, atol=1e-12)
+    assert np.abs(ends[2] - ends[0]).max() > 0.1
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from .style import GREY, decades, legend, panels, styled, ticks_at
 
@@ -41,7 +42,7 @@ class Panel:
     log: "x", "y", "xy" or "".
     limits: of the y axis, None where the data decide.
     rule: a dotted horizontal line.
-    ticks: of the x axis; None leaves them to Matplotlib.
+    ticks: of the x axis; None leaves them to Matplotlib, as 1 k, 1 M, ... where it is logarithmic.
     """
 
     title: str
@@ -88,6 +89,9 @@ def lines(result: Lines) -> Figure:
             panel.set_ylim(*spec.limits)
         if spec.ticks is not None:
             ticks_at(panel.xaxis, spec.ticks)
+        elif "x" in spec.log:
+            panel.xaxis.set_major_formatter(EngFormatter(sep=" "))
+            panel.xaxis.set_minor_formatter(NullFormatter())
         panel.set(title=spec.title, xlabel=spec.xlabel)
         if spec.ylabel:
             panel.set_ylabel(spec.ylabel)
