@@ -57,7 +57,8 @@ HEAD = (
 ABOUT = (
     "The band is where 95 % of such measurements lie if members are independent and Gaussian with the measured "
     "variance. What is left of infinitely many members is estimated without bias from products of different members; "
-    "z is that over its standard error where nothing is left, and up to 3 in size counts as 0."
+    "z is that over its standard error where nothing is left, and up to 3 in size counts as 0. It is no normal number "
+    "but a square of few independent ones, less its mean: values beyond 3 are rarer below 0 than above it."
 )
 
 
