@@ -152,7 +152,8 @@ def ticks_at(axis: Any, values: Any) -> None:
     values = sorted({float(v) for v in values})
     while len(values) > 7:
         values = values[:1] + values[1:-1][1::2] + values[-1:]
-    if len(values) > 3 and values[-1] < 1.7 * values[-2]:  # on a logarithmic axis their labels would touch
+    near = max(1.7, (values[-1] / values[0]) ** 0.12) if values[0] > 0 else 1.7
+    if len(values) > 3 and values[-1] < near * values[-2]:  # on a logarithmic axis their labels would touch
         del values[-2]
     axis.set_major_locator(FixedLocator(values))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}" if value < 1e3 else f"{value:,.0f}"))
