@@ -23,5 +23,5 @@ def loops_found_against_true(panels: list[tuple[str, str, np.ndarray, np.ndarray
             ax.set_title(loop)
     for ax, kind in zip(axes[:, 0], kinds, strict=True):
         ax.set_ylabel(kind)
-    figure.supxlabel("half of the trace of the loop")
+    figure.supxlabel("half of the trace of the loop", fontsize=9.5)
     return figure
