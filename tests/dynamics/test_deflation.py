@@ -1,5 +1,6 @@
 """Training in closed form without an eigendecomposition, where a few eigenvalues are large."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -69,3 +70,11 @@ def test_rounding_in_float32_is_no_worse_than_that_of_the_eigendecomposition():
     ]
     assert not series.regression.decomposed()
     assert errors[0] <= 2 * errors[1]
+
+
+@pytest.mark.parametrize("t", [0.1, 1.0, 5.0])
+def test_test_inputs_may_be_traced(t):
+    s, draw = matrix(SPECTRA["one large"]), np.random.default_rng(1)
+    cross, y = draw.normal(size=(3, N)), draw.normal(size=(N, 2))
+    flow = GradientFlow.from_gram(s, s, y, loss="sum")
+    np.testing.assert_allclose(jax.jit(lambda c: flow.mean_from(c, t))(cross), flow.mean_from(cross, t), atol=1e-12)

@@ -31,13 +31,18 @@ MLP = Serial(Dense(1, 1.3, 0.3), Relu(), Dense(1, 1.1))
 SITES = Serial(Conv(1, 2, sigma_b=0.2), Relu(), Conv(1, 2))  # the output has sites
 
 
+def forget():
+    driver._tiled.clear_cache()
+    driver._in_one_thread.clear_cache()
+
+
 @pytest.fixture
 def small_tiles(monkeypatch):
     """Tiles of two rows and two columns; what was compiled with others is forgotten."""
-    driver._tiled.clear_cache()
+    forget()
     monkeypatch.setattr(driver, "tile_rows", lambda backend, entries, n1, n2, itemsize: (min(n1, 2), min(n2, 2)))
     yield
-    driver._tiled.clear_cache()
+    forget()
 
 
 @pytest.mark.parametrize(("net", "shape"), [(MLP, (3,)), (SITES, (3, 2))], ids=["vectors", "sites"])
@@ -78,7 +83,7 @@ def test_few_rows_at_a_time_give_the_same_matrix(phi, monkeypatch, getkey):
     x = jr.normal(getkey(), (12, 3), jnp.float32)
     net = Serial(Dense(1, 1.5, 0.3), phi, Dense(1, 1.5, 0.3), phi, Dense(1))
     whole = nngp_and_ntk(net, x)
-    driver._tiled.clear_cache()
+    forget()
     monkeypatch.setattr(driver, "piece_entries", lambda backend: 48)
     shapes = []
     propagated = driver._propagated
@@ -86,7 +91,7 @@ def test_few_rows_at_a_time_give_the_same_matrix(phi, monkeypatch, getkey):
     for one, two in zip(whole, nngp_and_ntk(net, x), strict=True):
         size = float(jnp.max(jnp.abs(one)))
         np.testing.assert_allclose(one, two, rtol=0, atol=20 * float(jnp.finfo(jnp.float32).eps) * size)
-    driver._tiled.clear_cache()
+    forget()
     assert set(shapes) == {(4, 12)}
 
 
@@ -229,3 +234,13 @@ def test_wrong_inputs_are_refused_before_tracing():
         ntk(MLP, x, x.astype(jnp.float32))
     with pytest.raises(ValueError, match="leave x2 out"):
         ntk(MLP, kernel(Dense(1), x), x)
+
+
+@pytest.mark.parametrize("net", [MLP, SITES], ids=["vectors", "sites"])
+def test_kernels_of_constants_may_stand_in_any_program(net, getkey):
+    x = jr.normal(getkey(), (3, 3) if net is MLP else (3, 3, 2))
+    expected = nngp(net, x)
+    np.testing.assert_allclose(jax.jit(lambda a: a * nngp(net, x))(1.0), expected, rtol=1e-12)
+    np.testing.assert_allclose(jax.vmap(lambda a: a * nngp(net, x))(jnp.ones(2))[1], expected, rtol=1e-12)
+    scanned = jax.lax.scan(lambda total, a: (total + a * nngp(net, x), None), 0 * expected, jnp.ones(2))[0]
+    np.testing.assert_allclose(scanned, 2 * expected, rtol=1e-12)

@@ -24,7 +24,7 @@ def textures(n: int, side: int = 16, classes: int = 4, *, width: float = 0.5, se
 
     Args:
         n: how many, of each class as near as may be.
-        side: in pixels, at least 4.
+        side: in pixels, at least 5: the rings of a smaller one are the same.
         classes: at least 2.
         width: w; the wider, the more classes overlap.
         seed: of the fields and of their order.
@@ -38,9 +38,9 @@ def textures(n: int, side: int = 16, classes: int = 4, *, width: float = 0.5, se
     >>> textures(6, side=8)
     Dataset('textures', 6 examples of shape (8, 8, 1), 4 classes, no split)
     """
-    if side < 4 or classes < 2 or n < classes or not width > 0:
+    if side < 5 or classes < 2 or n < classes or not width > 0:
         raise ValueError(
-            f"textures: expected a side of at least 4, 2 classes, one field for each and a positive width, got "
+            f"textures: expected a side of at least 5, 2 classes, one field for each and a positive width, got "
             f"n={n}, side={side}, classes={classes}, width={width}."
         )
     rng = np.random.default_rng(seed)

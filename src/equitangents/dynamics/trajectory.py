@@ -171,11 +171,13 @@ class AbstractTrajectory(eqx.Module):
             if c is not None and len(c) * 3 * b.shape[1] <= len(b):  # less than to deflate
                 return apply_series(c, problem.matrix(), problem.bound(), b)
             parts = problem.deflated()
-            few = None if parts is None else coefficients(clock, parts.bound, problem.ntk.dtype, most)
-        if parts is not None and few is not None and not is_late(clock, parts.values[0]):
+            few = None
+            if parts is not None and not bool(is_late(clock, parts.values[0])):
+                few, gains = coefficients(clock, parts.bound, problem.ntk.dtype, most), clock.gain(parts.values)
+        if parts is not None and few is not None:
             inside = parts.vectors.T @ b
             outside = apply_series(few, parts.rest, parts.bound, b - parts.vectors @ inside)
-            return parts.vectors @ (clock.gain(parts.values)[:, None] * inside) + outside
+            return parts.vectors @ (gains[:, None] * inside) + outside
         if c is None:
             return learned(self._clock(t), problem.spectrum(), b)
         return apply_series(c, problem.matrix(), problem.bound(), b)

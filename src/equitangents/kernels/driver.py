@@ -114,7 +114,8 @@ def _in_tiles(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str,
     backend, entries = jax.default_backend(), _entries(net, x1.shape[1:])
     rows = tile_rows(backend, entries, x1.shape[0], other.shape[0], x1.dtype.itemsize)
     arguments = (Description.of(folded(net)), x1, x2)
-    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(arguments))  # then options are not ours
+    leaves = (*jax.tree.leaves(arguments), jnp.zeros(()))  # the last is traced where a constant is used under `jit`
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)  # then the outer program has the options
     compiled = _in_one_thread if backend == "cpu" and entries == 1 and not traced else _tiled
     return compiled(*arguments, names, rows, piece_entries(backend))
 

@@ -88,8 +88,11 @@ def train_steps(training: ChernTraining, state: State, until: int) -> State:
     """Go on to step `until`.
 
     Raises:
+        ValueError: `until` lies before where training is, or after its end.
         FloatingPointError: the loss is no longer finite, as without `norm` for many bands.
     """
+    if not state.step <= until <= training.steps:
+        raise ValueError(f"expected until from {state.step}, where training is, to {training.steps}, got {until}.")
     net, optimiser = training.net(), _optimiser(training)
     params, inner, losses = state.params, state.optimiser, []
     for links, chern in _batches(training, state.step, until):

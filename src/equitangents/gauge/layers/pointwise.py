@@ -48,7 +48,7 @@ class TrNorm(AbstractLayer):
     floor: float = 1e-3
 
     def __check_init__(self):
-        check_range(self, "floor", low=0)
+        check_range(self, "floor", low=1e-30)  # matrices may be zero
 
     def init(self, key: PRNGKeyArray, shape: Shape) -> tuple[Shape, Params]:
         check_matrices(self, shape)

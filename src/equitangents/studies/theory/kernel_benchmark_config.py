@@ -105,8 +105,8 @@ def check(config: KernelBenchmark) -> None:
                 f"{name}_sizes: expected at least two increasing sizes from 2 up to the pool of {pool}, and 2 test "
                 f"examples, got {sizes} and {test}; change them."
             )
-    if config.texture_classes < 2 or config.texture_side < 4 or config.texture_pool < config.texture_classes:
-        raise ValueError("textures: expected 2 classes, a side of 4 and a pool that holds each class; raise them.")
+    if config.texture_classes < 2 or config.texture_side < 5 or config.texture_pool < config.texture_classes:
+        raise ValueError("textures: expected 2 classes, a side of 5 and a pool that holds each class; raise them.")
     if config.molecule_pool and (
         config.order <= config.lmax // 2
         or not 2 <= config.orbit_size <= config.molecule_pool

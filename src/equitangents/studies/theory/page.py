@@ -28,7 +28,9 @@ def html(study: TheoryStudy, page: Page, toml: str) -> str:
 def markdown(study: TheoryStudy, config: Any, page: Page) -> str:
     """The page for the docs: the command that makes it, then the same text, tables and figures."""
     lines = [f"# {study.title}", "", study.claim, "", "```bash"]
-    lines += [f"equitangents study {study.name} --preset {config.preset} --out RUN", "```", "", f"> {page.answer}"]
+    preset = study.presets.get(config.preset) == config
+    how = f"--preset {config.preset}" if preset else "--config config.toml"
+    lines += [f"equitangents study {study.name} {how} --out RUN", "```", "", f"> {page.answer}"]
     for section in page.sections:
         lines += ["", f"## {section.title}"]
         for paragraph in section.text:

@@ -68,7 +68,7 @@ def theory_toml(study: TheoryStudy, config: Any) -> str:
 
 
 def read_theory_config(study: TheoryStudy, path: str | Path) -> Any:
-    """The configuration in a TOML file; what it does not say is as in the preset "quick".
+    """The configuration in a TOML file; what it does not say is as in the preset it names, or "quick".
 
     Raises:
         ValueError: unreadable, another study's, unknown keys, wrong types; one line.
@@ -81,9 +81,9 @@ def read_theory_config(study: TheoryStudy, path: str | Path) -> Any:
     name = table.pop("study", study.name)
     if name != study.name:
         raise ValueError(f"{path}: expected the configuration of {study.name!r}, got that of {name!r}; name that one.")
-    quick = study.presets["quick"]
-    given = {field.name: getattr(quick, field.name) for field in dataclasses.fields(quick)}
-    return build(type(quick), given | table, str(path))
+    usual = study.presets.get(table.get("preset"), study.presets["quick"])
+    given = {field.name: getattr(usual, field.name) for field in dataclasses.fields(usual)}
+    return build(type(usual), given | table, str(path))
 
 
 def check_same(study: TheoryStudy, config: Any, folder: Path) -> None:

@@ -17,7 +17,8 @@ class LoopsConfig:
     train, test: numbers of configurations.
     sweeps: of the heat bath before the first and between configurations.
     loops: how many of `LOOPS`.
-    steps, batch, rate: of Adam.
+    steps, batch: of Adam.
+    rate, plain_rate: of Adam, for equivariant and for plain networks.
     seeds: networks of each kind.
     width, depth: of the plain network.
     """
@@ -33,6 +34,7 @@ class LoopsConfig:
     steps: int = 400
     batch: int = 8
     rate: float = 3e-2
+    plain_rate: float = 3e-3
     seeds: int = 1
     width: int = 32
     depth: int = 4
@@ -52,5 +54,7 @@ def check(config: LoopsConfig) -> None:
     for side in (config.side, *config.sides):
         if side < 4 or side % 2:
             raise ValueError(f"side, sides: expected even numbers of at least 4, for the heat bath, got {side}.")
+    if config.steps < 2 or not config.rate > 0 or not config.plain_rate > 0:
+        raise ValueError("steps, rate, plain_rate: expected at least 2 steps and rates above 0; choose others.")
     if config.batch > config.train:
         raise ValueError(f"batch: expected at most train = {config.train}, got {config.batch}; choose fewer.")

@@ -56,7 +56,8 @@ def page(config: LoopsConfig, get: Get) -> Page:
         f"SU(2) links on {config.side} x {config.side} sites from the heat bath at beta = "
         f"{', '.join(f'{b:g}' for b in config.betas)}, each from its own chain of {config.sweeps} sweeps from a hot "
         f"start; {config.train} to train on, {config.test} to test. Both kinds predict half of the real trace of the "
-        f"loop that starts at each site, by {config.steps} steps of Adam on the mean squared error.",
+        f"loop that starts at each site, by {config.steps} steps of Adam on the mean squared error, at rates of "
+        f"{config.rate:g} (equivariant) and {config.plain_rate:g} (convolutional).",
         "Errors are mean squares over sites, in units of the variance of the loop over sites: 1 is what a constant "
         "gets. In the last column the links of the test are in another, random gauge, where no true answer has changed."
         + (" Brackets: the least and the largest of the networks." if config.seeds > 1 else ""),

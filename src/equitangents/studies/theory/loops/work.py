@@ -1,6 +1,7 @@
 """The work of `wilson-loops`: configurations, training, errors."""
 
 import functools
+import zlib
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import optax
 from ....gauge import Links, gauge_transform, heat_bath, random_gauge, random_links, rectangle, run_chain, wilson_loop
 from ....nets import Serial
 from ...piece import Arrays, Get, Piece
+from ...precision import single
 from .config import LOOPS, LoopsConfig
 from .networks import loop_network, plain_network
 
@@ -28,7 +30,8 @@ def pieces(config: LoopsConfig) -> list[Piece]:
         for kind in KINDS:
             for seed in range(config.seeds):
                 needs = tuple(name for name, _, _ in lattices(config))
-                how = (loop, kind, seed, config.steps, config.batch, config.rate, config.width, config.depth)
+                net = repr(network(config, loop, kind))
+                how = (loop, kind, seed, config.steps, config.batch, rate_of(config, kind), net)
                 work = functools.partial(trained, config, loop, kind, seed)
                 out.append(Piece(network_name(loop, kind, seed), kind, how, work, needs=needs))
     return out
@@ -46,14 +49,15 @@ def network_name(loop: tuple[int, int], kind: str, seed: int) -> str:
 
 def drawn(config: LoopsConfig, name: str, side: int, count: int, get: Get) -> Arrays:
     """SU(2) configurations: a chain for each, so that they are independent; `betas` go with the first axis."""
-    key = jr.fold_in(jr.key(0), sum(map(ord, name)))
-    each = count // len(config.betas)
     links = []
-    for number, beta in enumerate(config.betas):
-        start, run = jr.split(jr.fold_in(key, number))
-        hot = random_links(start, "SU(2)", (side, side), (each,))
-        last, _ = run_chain(run, _Sweep(beta), hot, config.sweeps)
-        links.append(np.asarray(last.array, np.complex64))
+    with single():
+        key = jr.fold_in(jr.key(0), zlib.crc32(name.encode()))
+        each = count // len(config.betas)
+        for number, beta in enumerate(config.betas):
+            start, run = jr.split(jr.fold_in(key, number))
+            hot = random_links(start, "SU(2)", (side, side), (each,))
+            last, _ = run_chain(run, _Sweep(beta), hot, config.sweeps)
+            links.append(np.asarray(last.array, np.complex64))
     return {"links": np.concatenate(links), "beta": np.repeat(np.asarray(config.betas), each)}
 
 
@@ -84,12 +88,17 @@ def network(config: LoopsConfig, loop: tuple[int, int], kind: str) -> Serial:
     return loop_network(loop) if kind == "equivariant" else plain_network(config.width, config.depth)
 
 
+def rate_of(config: LoopsConfig, kind: str) -> float:
+    """The learning rate of this kind of network."""
+    return config.rate if kind == "equivariant" else config.plain_rate
+
+
 def trained(config: LoopsConfig, loop: tuple[int, int], kind: str, seed: int, get: Get) -> Arrays:
     """Mean squared errors of a trained network on each set, and on the same links in another gauge."""
     train = get("train")["links"]
     net = network(config, loop, kind)
-    rate = config.rate if kind == "equivariant" else min(config.rate, 3e-3)
-    params = fit(net, train, targets(train, loop), config.steps, config.batch, rate, seed)
+    with single():
+        params = fit(net, train, targets(train, loop), config.steps, config.batch, rate_of(config, kind), seed)
     out = {"weights": np.asarray(sum(leaf.size for leaf in jax.tree.leaves(params)))}
     for side in config.sides:
         links = get(f"test-{side}")["links"]
@@ -131,7 +140,7 @@ def fit(net: Serial, x: np.ndarray, y: np.ndarray, steps: int, batch: int, rate:
             updates, inner = optimiser.update(gradient, inner, params)
             return (optax.apply_updates(params, updates), inner), None
 
-        keys = jr.split(jr.key(seed + 1), steps)
+        keys = jr.split(jr.fold_in(jr.key(seed), 1), steps)
         return jax.lax.scan(step, (params, optimiser.init(params)), keys)[0][0]
 
     with jax.numpy_dtype_promotion("standard"):  # optax raises floats to counts, which strict promotion refuses
