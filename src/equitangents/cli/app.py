@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from .chern import chern
 from .corrections import corrections
 from .gram import fit, kernel
 from .output import complain
@@ -31,6 +32,9 @@ EPILOG = """
   equitangents corrections --net net.txt --inputs x.npy --out runs/width
   [dim]how far a network is from infinite width: tensors of order 1/width, their diagrams, a page.[/dim]
 
+  equitangents chern train --bands 1 --out runs/chern && equitangents chern evaluate runs/chern --model haldane
+  [dim]a gauge equivariant network that learns Chern numbers from random links, on topological insulators.[/dim]
+
 [bold]Results[/bold] go to --out, runs/DATA-GROUP-PRESET by default: report.html (open it first), results.parquet, \
 figures/, config.toml (reproduces the run) and model/. A study that was stopped continues when the same command is \
 given.
@@ -53,6 +57,7 @@ app = typer.Typer(
 )
 for command in (study, predict, kernel, fit, corrections, report):
     app.command()(command)
+app.add_typer(chern)
 
 
 def _version(wanted: bool) -> bool:

@@ -1,6 +1,6 @@
 """Links with their Chern numbers, drawn as they are needed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
 import jax.random as jr
@@ -46,6 +46,10 @@ class ChernData:
     def group(self) -> str:
         """The gauge group, "U(N)"."""
         return f"U({self.bands})"
+
+    def on(self, sites: tuple[int, int]) -> "ChernData":
+        """The same on another lattice."""
+        return replace(self, sites=sites)
 
     def draw(self, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch `number` of a seed: links (batch, *sites, 2, N, N), complex64, and Chern numbers (batch,), float32."""

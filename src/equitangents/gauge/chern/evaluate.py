@@ -116,7 +116,14 @@ def fresh(data: ChernData, count: int, seed: int) -> np.ndarray:
     return np.concatenate([kind.draw(2**30 + seed, n)[0] for n in range(-(-count // kind.batch))])[:count]
 
 
-def transfer_accuracy(site_error: float | np.ndarray, sites: int | np.ndarray) -> np.ndarray:
+def found_factor(net: Any, params: Any, data: ChernData, count: int = 1000) -> Rescaling:
+    """The `rescaling` of a network on random links of the kind, trivial or not, that it has not seen."""
+    links = fresh(data, count, 1)
+    chern = np.rint(flux(Links(links, data.group), data.label).sum((1, 2)) / (2 * np.pi))
+    return rescaling(local_fluxes(net, params, links).sum((1, 2)), chern)
+
+
+def transfer_accuracy(site_error: float | np.ndarray, sites: int | np.ndarray) -> float | np.ndarray:
     r"""$\operatorname{erf}(0.5 / (s \sqrt{2 n}))$: how often errors of size s at n sites add to below 1/2."""
     return erf(0.5 / (np.asarray(site_error) * np.sqrt(2 * np.asarray(sites))))
 

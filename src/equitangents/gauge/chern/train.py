@@ -129,7 +129,8 @@ def _optimiser(training: ChernTraining) -> optax.GradientTransformation:
 def _step(net, optimiser, spread, piece, params, inner, links, chern):
     """One step of Adam."""
     value, gradient = gradients(net, spread, piece, params, links, chern)
-    updates, inner = optimiser.update(gradient, inner, params)
+    with jax.numpy_dtype_promotion("standard"):  # optax raises floats to counts, which strict promotion refuses
+        updates, inner = optimiser.update(gradient, inner, params)
     return optax.apply_updates(params, updates), inner, value
 
 
