@@ -38,6 +38,7 @@ def test_the_loss_is_the_mean_error_and_the_missing_spread():
     labels = jnp.array([1.0, 2.0])
     assert chern_loss(y, labels, 0.0) == (3 + 1.5) / 2
     assert chern_loss(y, labels, 0.5) == (3 + 1.5) / 2 + (0 + 0.5) / 2
+    assert chern_loss(y, labels, 0.5, 3.0) == (3 + 1.5) / 2 + 3 * (0 + 0.5) / 2
     assert chern_loss(y, labels, 2.0) == pytest.approx((3 + 1.5) / 2 + (2 - 2**0.5 + 2) / 2)
 
 

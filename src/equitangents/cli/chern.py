@@ -41,7 +41,8 @@ def train(
     from ..gauge.chern import ChernData, ChernTraining, resume, save_state, train_steps
 
     data = ChernData(bands, (grid, grid), label, trivial, batch)
-    training = ChernTraining(data, channels=numbers(channels), steps=steps, seed=seed)
+    weight = float(grid) if trivial else 1.0  # the square root of the number of sites, see `chern_loss`
+    training = ChernTraining(data, channels=numbers(channels), steps=steps, weight=weight, seed=seed)
     with locked(out), Bar() as bar:
         state = resume(out, training)
         if state.step:

@@ -16,6 +16,7 @@ THEORY: tuple[str, ...] = (
     "equivariant-kernel-benchmark",
     "support-symmetry",
     "wilson-loops",
+    "chern",
 )
 """Names in `studies.theory.MODULES`, here so that help needs no import of it."""
 

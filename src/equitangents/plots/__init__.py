@@ -15,6 +15,10 @@ from .ensembles import deviation_against_members as deviation_against_members
 from .ensembles import equivariance_against_time as equivariance_against_time
 from .ensembles import same_prediction_against_members as same_prediction_against_members
 from .finite_width import means_against as means_against
+from .gauge import accuracy_against_grid as accuracy_against_grid
+from .gauge import chern_losses as chern_losses
+from .gauge import chern_map as chern_map
+from .gauge import fluxes_found as fluxes_found
 from .irreps import loss_by_irrep as loss_by_irrep
 from .irreps import spectrum_by_irrep as spectrum_by_irrep
 from .learning import error_against_training_size as error_against_training_size

@@ -29,7 +29,7 @@ class ChernTraining:
         channels, norm, reach: of `chern_network`.
         steps: of Adam, in all.
         rate: at the start; it falls to 0 as a cosine, after a linear rise over the first fiftieth.
-        spread: of `chern_loss`; 0 leaves the second term out.
+        spread, weight: of `chern_loss`; spread 0 leaves the second term out.
         clip: largest norm of a gradient.
         seed: of the weights and of all batches.
         piece: examples that go through the network at once, as the products of one fit in cache.
@@ -42,15 +42,16 @@ class ChernTraining:
     steps: int = 2000
     rate: float = 3e-3
     spread: float = 0.5
+    weight: float = 1.0
     clip: float = 1.0
     seed: int = 0
     piece: int = 1
 
     def __post_init__(self):
-        if self.steps < 1 or not self.rate > 0 or self.spread < 0 or not self.clip > 0:
+        if self.steps < 1 or not self.rate > 0 or min(self.spread, self.weight) < 0 or not self.clip > 0:
             raise ValueError(
-                f"expected steps >= 1, rate > 0, spread >= 0 and clip > 0, got {self.steps}, {self.rate}, "
-                f"{self.spread} and {self.clip}."
+                f"expected steps >= 1, rate > 0, spread and weight >= 0 and clip > 0, got {self.steps}, {self.rate}, "
+                f"{self.spread}, {self.weight} and {self.clip}."
             )
         if self.piece < 1 or self.data.batch % self.piece:
             raise ValueError(f"expected pieces that divide the batch of {self.data.batch}, got {self.piece}.")
@@ -95,8 +96,9 @@ def train_steps(training: ChernTraining, state: State, until: int) -> State:
         raise ValueError(f"expected until from {state.step}, where training is, to {training.steps}, got {until}.")
     net, optimiser = training.net(), _optimiser(training)
     params, inner, losses = state.params, state.optimiser, []
+    kind = (training.spread, training.weight)
     for links, chern in _batches(training, state.step, until):
-        params, inner, loss = _step(net, optimiser, training.spread, training.piece, params, inner, links, chern)
+        params, inner, loss = _step(net, optimiser, kind, training.piece, params, inner, links, chern)
         losses.append(loss)
     found = np.concatenate([state.losses, np.asarray(losses, np.float32)])
     if not np.isfinite(found).all():
@@ -126,20 +128,22 @@ def _optimiser(training: ChernTraining) -> optax.GradientTransformation:
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _step(net, optimiser, spread, piece, params, inner, links, chern):
+def _step(net, optimiser, kind, piece, params, inner, links, chern):
     """One step of Adam."""
-    value, gradient = gradients(net, spread, piece, params, links, chern)
+    value, gradient = gradients(net, kind, piece, params, links, chern)
     with jax.numpy_dtype_promotion("standard"):  # optax raises floats to counts, which strict promotion refuses
         updates, inner = optimiser.update(gradient, inner, params)
     return optax.apply_updates(params, updates), inner, value
 
 
-def gradients(net: Any, spread: float, piece: int, params: Any, links: Array, chern: Array) -> tuple[Array, Any]:
-    """`chern_loss` and its gradient, added up over pieces of the batch."""
+def gradients(
+    net: Any, kind: tuple[float, float], piece: int, params: Any, links: Array, chern: Array
+) -> tuple[Array, Any]:
+    """`chern_loss` of spread and weight `kind` and its gradient, added up over pieces of the batch."""
     cut = jax.tree.map(lambda a: a.reshape(-1, piece, *a.shape[1:]), (links, chern))
 
     def loss(params: Any, part: tuple[Array, Array]) -> Array:
-        return chern_loss(jax.vmap(lambda u: net.apply(params, u)[..., 0])(part[0]), part[1], spread)
+        return chern_loss(jax.vmap(lambda u: net.apply(params, u)[..., 0])(part[0]), part[1], *kind)
 
     def add(total: Any, part: Any) -> tuple[Any, None]:
         return jax.tree.map(jnp.add, total, jax.value_and_grad(loss)(params, part)), None

@@ -10,6 +10,7 @@ MODULES: dict[str, str] = {
     "equivariant-kernel-benchmark": "kernel_benchmark",
     "support-symmetry": "support_symmetry",
     "wilson-loops": "loops",
+    "chern": "chern",
 }
 """Name of a study -> module of this folder that holds it as `STUDY`."""
 
