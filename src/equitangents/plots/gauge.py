@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from .irreps import COLOURS, MARKERS
-from .style import GREY, decades, legend, panels, styled
+from .style import GREY, decades, legend, panels, styled, ticks_at
 
 
 class ChernMap(NamedTuple):
@@ -120,9 +120,7 @@ def accuracy_against_grid(result: Transfer) -> Figure:
             i = KINDS.index(curve.label) if curve.label in KINDS else len(KINDS)
             look = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)], "label": curve.label}
             bars = 100 * np.abs(np.stack([curve.value - curve.low, curve.high - curve.value]))
-            panel.errorbar(
-                curve.sides, 100 * curve.value, bars, lw=1.2, ms=3.6, elinewidth=0.9, label=curve.label, **look
-            )
+            panel.errorbar(curve.sides, 100 * curve.value, bars, lw=1.2, ms=3.6, elinewidth=0.9, **look)
         panel.plot(sides, 100 * predicted, color=GREY, ls="--", lw=1.3, label="erf(0.5 / (s sqrt(2 n)))")
         panel.set(title=name, xlabel="sites on each side")
         panel.set_ylim(0, 103)
@@ -144,8 +142,10 @@ def chern_losses(result: Losses) -> Figure:
         width = max(1, len(losses) // 50)
         kept = losses[: len(losses) // width * width].reshape(-1, width)
         steps = width * (np.arange(len(kept)) + 0.5)
-        panel.plot(steps, kept.mean(1), color=COLOURS[i % len(COLOURS)], lw=1.3, label=label)
+        dashes = "--" if i >= len(COLOURS) else "-"
+        panel.plot(steps, kept.mean(1), color=COLOURS[i % len(COLOURS)], ls=dashes, lw=1.3, label=label)
     panel.set(xlabel="step", ylabel="loss", xscale="log", yscale="log")
+    ticks_at(panel.xaxis, [10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0])
     decades(panel)
     legend(figure, axes, 4)
     return figure

@@ -37,7 +37,7 @@ def draw_haldane(rng: np.random.Generator, filled: int) -> Insulator:
     """`haldane` with t2 = 0.2, m from -2 to 2 and phi from -pi to pi."""
     while True:
         m, phi = rng.uniform(-2, 2), rng.uniform(-np.pi, np.pi)
-        edge = haldane_edge(phi)
+        edge = float(haldane_edge(phi))
         if min(abs(m - edge), abs(m + edge)) > MARGIN:
             return Insulator(f"haldane m={m:.2f} phi={phi:.2f}", haldane(m, phi), 1, haldane_chern(m, phi))
 
@@ -151,7 +151,7 @@ def haldane_edge(phi: float | np.ndarray, t2: float = 0.2) -> float | np.ndarray
 
 def haldane_chern(m: float, phi: float, t2: float = 0.2) -> int:
     r"""$\mathrm{sign}(\sin\phi)$ below that mass, else 0."""
-    return int(np.sign(np.sin(phi))) if abs(m) < haldane_edge(phi, t2) else 0
+    return int(np.sign(np.sin(phi))) if abs(m) < float(haldane_edge(phi, t2)) else 0
 
 
 def hofstadter_chern(p: int, q: int, filled: int) -> int:

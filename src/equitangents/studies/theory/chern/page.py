@@ -186,8 +186,7 @@ def runs_section(config: ChernConfig, get: Get) -> Section:
             )
         )
         curves.append((run.name, get(last_part(run, 0))["losses"]))
-    head = ("run", "group", "label", "links", "channels", "spread x weight", "steps", "accuracy", "site error")
-    head += ("correlation", "divided by", "guess")
+    head = "run,group,label,links,channels,spread x weight,steps,accuracy,site error,correlation,divided by,guess"
     text = [
         "Accuracy on random links that no training saw, with 95 % intervals: over lattices, or over seeds where there "
         "are several. Guess: always the most frequent number."
@@ -201,7 +200,12 @@ def runs_section(config: ChernConfig, get: Get) -> Section:
         )
     figure = plots.chern_losses(Losses("Losses", curves))
     drawings = (Drawing("losses", figure, "Mean absolute error of the sum, and the second term; first seeds."),)
-    return Section("All trainings", tuple(text), drawings, (Table("Gauge equivariant networks", head, tuple(rows)),))
+    return Section(
+        "All trainings",
+        tuple(text),
+        drawings,
+        (Table("Gauge equivariant networks", tuple(head.split(",")), tuple(rows)),),
+    )
 
 
 def baseline_section(config: ChernConfig, runs: list[Run], get: Get) -> Section:
@@ -226,8 +230,7 @@ def baseline_section(config: ChernConfig, runs: list[Run], get: Get) -> Section:
                 f"{turned:.1g}",
             )
         )
-    head = ("run", "network", "group", "trained in", "weights", "steps", "accuracy", "in its own gauge")
-    head += ("mean of seeds", "change under gauge")
+    head = "run,network,group,trained in,weights,steps,accuracy,in its own gauge,mean of seeds,change under gauge"
     return Section(
         "Baselines",
         (
@@ -240,5 +243,5 @@ def baseline_section(config: ChernConfig, runs: list[Run], get: Get) -> Section:
             "of the eigenphases, which is the label.",
         ),
         (),
-        (Table("On the same links", head, tuple(rows)),),
+        (Table("On the same links", tuple(head.split(",")), tuple(rows)),),
     )

@@ -157,7 +157,7 @@ def turned(net: Any, params: Any, links: np.ndarray, factor: float) -> Arrays:
     omega = np.asarray(random_gauge(jr.key(0), group, links.shape[1:3], (len(links),))).astype(links.dtype)
     moved = np.asarray(gauge_transform(Links(links, group), omega).array)
     a, b = (local_fluxes(net, params, u).sum((1, 2)) / factor for u in (links, moved))
-    return {"turned": np.sqrt(np.mean((a - b) ** 2))}
+    return {"turned": np.asarray(np.sqrt(np.mean((a - b) ** 2)))}
 
 
 def measure_model(config: ChernConfig, run: Run, seed: int, model: str, get: Get) -> Arrays:
@@ -169,7 +169,7 @@ def measure_model(config: ChernConfig, run: Run, seed: int, model: str, get: Get
         links, exact = draw_bands(model, run.bands, (side, side), config.insulators)
         one = evaluate(net, params, links, run.label, factor=factor)
         found |= numbers(one, f"-{side}")
-        found[f"resolved-{side}"] = np.mean(one.chern == exact)
+        found[f"resolved-{side}"] = np.asarray(np.mean(one.chern == exact))
     return found
 
 
