@@ -120,11 +120,16 @@ def _batches(training: ChernTraining, first: int, until: int) -> Iterator[tuple[
             yield waiting.pop(0).result()
 
 
-@functools.cache
 def _optimiser(training: ChernTraining) -> optax.GradientTransformation:
-    rise = max(1, training.steps // 50)
-    schedule = optax.warmup_cosine_decay_schedule(0.0, training.rate, rise, max(training.steps, rise + 1))
-    return optax.chain(optax.clip_by_global_norm(training.clip), optax.adam(schedule))
+    return _adam(training.steps, training.rate, training.clip)
+
+
+@functools.cache
+def _adam(steps: int, rate: float, clip: float) -> optax.GradientTransformation:
+    """One object for all seeds, as a step is compiled for each."""
+    rise = max(1, steps // 50)
+    schedule = optax.warmup_cosine_decay_schedule(0.0, rate, rise, max(steps, rise + 1))
+    return optax.chain(optax.clip_by_global_norm(clip), optax.adam(schedule))
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
