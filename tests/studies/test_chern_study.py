@@ -6,8 +6,9 @@ import jax
 import numpy as np
 import pytest
 
-from equitangents.gauge.chern import start, train_steps
-from equitangents.gauge.chern.checkpoint import to_arrays
+from equitangents.gauge import Links, chern_number
+from equitangents.gauge.chern import draw_bands, local_fluxes, start, train_steps
+from equitangents.gauge.chern.checkpoint import from_arrays, to_arrays
 from equitangents.studies.theory import find, read_theory_config, run_theory
 from equitangents.studies.theory.chern.config import PRESETS, ChernConfig, Run, check
 from equitangents.studies.theory.chern.results import accuracy, ensemble, weights
@@ -50,6 +51,7 @@ def test_parts_of_a_training_are_the_training(done):
 def test_the_network_made_by_hand_is_right_and_sees_no_gauge(done):
     row = done[1]("measure-exact-s0-haar")
     assert row["row-3"][0] == 1 and row["turned"] < 1e-5 and "row-4" not in row
+    assert abs(row["vacuum"]) < 1e-6
     cnn = done[1]("measure-cnn-s0-haar")
     assert cnn["turned"] > 0.01 and "row-axial" in cnn
 
@@ -60,6 +62,18 @@ def test_the_phase_diagram_holds_the_labels_of_its_grid(done):
     assert set(np.unique(found["exact"])) == {-1, 0, 1}
     assert np.mean(found["label"] == found["exact"]) > 0.7
     np.testing.assert_array_equal(found["label"], found["label"][::-1])  # m -> -m
+
+
+def test_what_the_network_says_of_the_vacuum_is_subtracted(done):
+    training = ONE.training(3, 0)
+    params = from_arrays(training, done[1](last_part(ONE, 0))).params
+    links, chern = draw_bands("qwz", 1, (4, 4), 10)
+    still = local_fluxes(training.net(), params, np.ones((1, 3, 3, 2, 1, 1), np.complex64))[0, 0, 0]
+    assert done[1]("measure-one-s0-haar")["vacuum"] == pytest.approx(still)
+    found = done[1]("measure-one-s0-qwz")
+    sums = local_fluxes(training.net(), params, links).sum((1, 2)) - 16 * still
+    label = chern_number(Links(links.astype(complex), "U(1)"))
+    assert found["shifted-4"] == np.mean(np.rint(sums) == label) and found["resolved-4"] == np.mean(label == chern)
 
 
 def test_the_page_has_all_figures_and_tables(done):

@@ -128,7 +128,7 @@ def measure_haar(config: ChernConfig, run: Run, seed: int, get: Get) -> Arrays:
     """Random lattices of all sizes; what a change of gauge does; fluxes of a few lattices, to draw."""
     training, net, params = trained(config, run, seed, get)
     factor, error = found_factor(net, params, training.data) if run.trivial else (1.0, 0.0)
-    found = {"factor": np.array([factor, error])}
+    found = {"factor": np.array([factor, error]), "vacuum": np.asarray(vacuum(net, params, training) / factor)}
     for side in sides_of(config, run):
         data = training.data.on((side, side))
         links = fresh(random_data(data), config.count, 0)
@@ -142,6 +142,13 @@ def measure_haar(config: ChernConfig, run: Run, seed: int, get: Get) -> Arrays:
             if run.gauge == "axial":
                 found |= numbers(evaluate(net, params, axial(links), run.label, factor=factor), "-axial")
     return found
+
+
+def vacuum(net: Any, params: Any, training: NetworkTraining) -> float:
+    """The output at a site where all links are 1, and the flux 0."""
+    n = training.data.bands
+    one = np.broadcast_to(np.eye(n, dtype=np.complex64), (1, *training.data.sites, 2, n, n))
+    return float(local_fluxes(net, params, one)[0, 0, 0])
 
 
 def random_data(data: Any) -> Any:
@@ -161,14 +168,21 @@ def turned(net: Any, params: Any, links: np.ndarray, factor: float) -> Arrays:
 
 
 def measure_model(config: ChernConfig, run: Run, seed: int, model: str, get: Get) -> Arrays:
-    """Band structures of one model on grids of all sizes, and how often those grids are fine enough."""
+    """Band structures of one model on grids of all sizes: `row`, and other shares.
+
+    Returns:
+        row-side: of `numbers`; shifted-side: share found when the output of the vacuum is subtracted at each site;
+        resolved-side: share of grids that are fine enough for the exact Chern number.
+    """
     _, net, params = trained(config, run, seed, get)
-    factor = float(get(measure_name(run, seed, "haar"))["factor"][0])
+    before = get(measure_name(run, seed, "haar"))
+    factor, still = float(before["factor"][0]), float(before["vacuum"])
     found: Arrays = {}
     for side in sides_of(config, run):
         links, exact = draw_bands(model, run.bands, (side, side), config.insulators)
         one = evaluate(net, params, links, run.label, factor=factor)
         found |= numbers(one, f"-{side}")
+        found[f"shifted-{side}"] = np.asarray(np.mean(np.rint(one.predicted - side**2 * still) == one.chern))
         found[f"resolved-{side}"] = np.asarray(np.mean(one.chern == exact))
     return found
 
