@@ -58,7 +58,7 @@ def test_an_evaluation_prints_accuracy_error_and_prediction(capsys, trained):
     assert code == 0 and "outputs are divided by" in out and "40 random lattices, 4 x 4 sites, U(1)" in out
     assert all(f"\n{word} " in out for word in ("accuracy", "guess", "site error", "predicted"))
     code, out, _ = run(capsys, "chern", "evaluate", trained, "--count", 40, "--grid", 4, "--model", "qwz")
-    assert code == 0 and "40 qwz" in out and "% of the labels on this grid" in out
+    assert code == 0 and "40 qwz" in out and "% of the labels on this grid" in out and "\nvacuum " in out
 
 
 def test_models_are_listed_with_their_numbers(capsys):

@@ -24,6 +24,7 @@ from equitangents.gauge.chern import (
     start,
     train_steps,
     transfer_accuracy,
+    vacuum_output,
 )
 from equitangents.gauge.chern.baselines import LinkEntries, Spectrum, axial, exact_network
 from equitangents.gauge.chern.evaluate import error_of_accuracy, fresh
@@ -154,6 +155,16 @@ def test_the_network_made_by_hand_is_always_right(bands, label):
     wrong = evaluate(net, params, links, label, factor=-1.0)
     assert wrong.accuracy == np.mean(found.chern == 0) and wrong.correlation < -0.9999
     assert wrong.site_error == pytest.approx(2 * np.sqrt(np.mean(local_fluxes(net, params, links) ** 2)), rel=1e-3)
+
+
+def test_the_vacuum_is_subtracted_at_each_site():
+    state = start(TINY)
+    still = vacuum_output(TINY.net(), state.params, 1)
+    one = np.ones((1, 4, 5, 2, 1, 1), np.complex64)
+    np.testing.assert_allclose(local_fluxes(TINY.net(), state.params, one), still)
+    links = np.concatenate([one, fresh(TINY.data.on((4, 5)), 1, 0)])
+    raw, less = (evaluate(TINY.net(), state.params, links, factor=2.0, vacuum=v).predicted for v in (0.0, still))
+    assert less[0] == pytest.approx(0, abs=1e-5) and raw[1] - less[1] == pytest.approx(20 * still / 2)
 
 
 def test_axial_gauge_changes_no_flux_and_leaves_as_few_links_as_it_can(getkey):

@@ -87,7 +87,7 @@ def evaluate(
 
     from ..gauge.chern import draw_bands, load_state, transfer_accuracy
     from ..gauge.chern import evaluate as compare
-    from ..gauge.chern.evaluate import found_factor, fresh
+    from ..gauge.chern.evaluate import found_factor, fresh, vacuum_output
 
     training, state = load_state(run)
     data, net = training.data, training.net()
@@ -111,6 +111,11 @@ def evaluate(
     say(f"site error  {found.site_error:.4f}, root mean square; correlation {found.correlation:.4f}")
     say(f"predicted   {percent(float(transfer_accuracy(found.site_error, n)))}, erf(0.5 / (s sqrt(2 n)))")
     if exact is not None:
+        still = vacuum_output(net, state.params, data.bands)
+        less = compare(net, state.params, links, data.label, factor=factor, vacuum=still)
+        say(
+            f"vacuum      {still / factor:+.4f} at each site without flux; accuracy {percent(less.accuracy)} without it"
+        )
         say(f"exact       {percent(np.mean(exact == found.chern))} of the labels on this grid are those of the model")
 
 

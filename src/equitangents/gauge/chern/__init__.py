@@ -10,6 +10,7 @@ from .evaluate import evaluate as evaluate
 from .evaluate import local_fluxes as local_fluxes
 from .evaluate import rescaling as rescaling
 from .evaluate import transfer_accuracy as transfer_accuracy
+from .evaluate import vacuum_output as vacuum_output
 from .families import draw_bands as draw_bands
 from .loss import chern_loss as chern_loss
 from .network import chern_network as chern_network

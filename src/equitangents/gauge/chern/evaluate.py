@@ -83,7 +83,18 @@ class Evaluation:
         return float(np.max(np.unique(self.chern, return_counts=True)[1]) / len(self.chern))
 
 
-def evaluate(net: Any, params: Any, links: np.ndarray, label: str = "trlog", *, factor: float = 1.0) -> Evaluation:
+def vacuum_output(net: Any, params: Any, bands: int) -> float:
+    """The output at a site of a lattice whose links are all 1: the flux there is 0.
+
+    Random links of U(N), N > 1, have next to no such plaquettes, and fine grids of bands hardly any others.
+    """
+    one = np.broadcast_to(np.eye(bands, dtype=np.complex64), (1, 3, 3, 2, bands, bands))
+    return float(local_fluxes(net, params, one)[0, 0, 0])
+
+
+def evaluate(
+    net: Any, params: Any, links: np.ndarray, label: str = "trlog", *, factor: float = 1.0, vacuum: float = 0.0
+) -> Evaluation:
     """Compare a network with the truth on given links.
 
     Args:
@@ -91,9 +102,10 @@ def evaluate(net: Any, params: Any, links: np.ndarray, label: str = "trlog", *, 
         links: (n, *sites, 2, N, N).
         label: "trlog" or "det".
         factor: divides the outputs; from `rescaling`.
+        vacuum: subtracted before; from `vacuum_output`.
     """
     links = np.asarray(links)
-    y = local_fluxes(net, params, links) / factor
+    y = (local_fluxes(net, params, links) - vacuum) / factor
     f = flux(Links(links, f"U({links.shape[-1]})"), label) / (2 * np.pi)
     chern, predicted = np.rint(f.sum((1, 2))), y.sum((1, 2))
     right = int(np.sum(np.rint(predicted) == chern))

@@ -10,7 +10,7 @@ from ....gauge import Links, chern_number, flux, haldane, links_from_bands
 from ....gauge.chern import draw_bands, evaluate, local_fluxes, start, train_steps
 from ....gauge.chern.baselines import AxialData, NetworkTraining, axial
 from ....gauge.chern.checkpoint import from_arrays, to_arrays
-from ....gauge.chern.evaluate import Evaluation, found_factor, fresh
+from ....gauge.chern.evaluate import Evaluation, found_factor, fresh, vacuum_output
 from ....gauge.chern.families import families, haldane_edge
 from ....gauge.haar import random_gauge
 from ....gauge.links import gauge_transform
@@ -128,7 +128,7 @@ def measure_haar(config: ChernConfig, run: Run, seed: int, get: Get) -> Arrays:
     """Random lattices of all sizes; what a change of gauge does; fluxes of a few lattices, to draw."""
     training, net, params = trained(config, run, seed, get)
     factor, error = found_factor(net, params, training.data) if run.trivial else (1.0, 0.0)
-    found = {"factor": np.array([factor, error]), "vacuum": np.asarray(vacuum(net, params, training) / factor)}
+    found = {"factor": np.array([factor, error]), "vacuum": np.asarray(vacuum_output(net, params, run.bands) / factor)}
     for side in sides_of(config, run):
         data = training.data.on((side, side))
         links = fresh(random_data(data), config.count, 0)
@@ -142,13 +142,6 @@ def measure_haar(config: ChernConfig, run: Run, seed: int, get: Get) -> Arrays:
             if run.gauge == "axial":
                 found |= numbers(evaluate(net, params, axial(links), run.label, factor=factor), "-axial")
     return found
-
-
-def vacuum(net: Any, params: Any, training: NetworkTraining) -> float:
-    """The output at a site where all links are 1, and the flux 0."""
-    n = training.data.bands
-    one = np.broadcast_to(np.eye(n, dtype=np.complex64), (1, *training.data.sites, 2, n, n))
-    return float(local_fluxes(net, params, one)[0, 0, 0])
 
 
 def random_data(data: Any) -> Any:
