@@ -70,7 +70,7 @@ def serve_ours(path):
 
     @jax.jit
     def step(params, inner, links, labels):
-        loss, gradient = gradients(net, 0.5, PIECE, params, links, labels)
+        loss, gradient = gradients(net, (0.5, 1.0), PIECE, params, links, labels)
         updates, inner = adam.update(gradient, inner, params)
         return loss, gradient, optax.apply_updates(params, updates), inner
 
