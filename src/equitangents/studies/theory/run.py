@@ -81,7 +81,7 @@ def read_theory_config(study: TheoryStudy, path: str | Path) -> Any:
     name = table.pop("study", study.name)
     if name != study.name:
         raise ValueError(f"{path}: expected the configuration of {study.name!r}, got that of {name!r}; name that one.")
-    usual = study.presets.get(table.get("preset"), study.presets["quick"])
+    usual = study.presets.get(str(table.get("preset")), study.presets["quick"])
     given = {field.name: getattr(usual, field.name) for field in dataclasses.fields(usual)}
     return build(type(usual), given | table, str(path))
 
