@@ -206,9 +206,9 @@ def runs_section(config: ChernConfig, get: Get) -> Section:
     if any(run.trivial for run in runs):
         text.append(
             "Trained on trivial links alone, outputs are the flux up to one factor of either sign, found afterwards "
-            "from 1,000 labelled links. The second term of the loss keeps outputs from shrinking to 0. With the weight "
-            "1 of the paper that is where training with the rates used here goes first; from the square root of "
-            "the number of sites on it cannot."
+            "from 1,000 labelled links. The second term of the loss, of weight 1 in the paper, keeps outputs from "
+            "shrinking to 0. Errors of size e at n sites add to 0.8 sqrt(n) e in the first term, so that with a weight "
+            "below about sqrt(n) outputs may shrink before the fluxes are found."
         )
     figure = plots.chern_losses(Losses("Losses", curves))
     drawings = (Drawing("losses", figure, "Mean absolute error of the sum, and the second term; first seeds."),)
