@@ -37,6 +37,21 @@ def exponential(p: Matrices) -> Matrices:
     return (v * phases[..., None, :]) @ dagger(v)
 
 
+def series_exponential(p: Matrices) -> Matrices:
+    r"""exp of matrices up to a norm of about 50, with all derivatives: $(e^{P / 64})^{64}$ by a Taylor series.
+
+    `exponential` is more accurate, and has no derivatives where eigenvalues coincide; `jax.scipy.linalg.expm` misses
+    1e-9 of complex matrices of norm 7 in double precision.
+    """
+    x, one = p / 64, jnp.broadcast_to(jnp.eye(p.shape[-1], dtype=p.dtype), p.shape)
+    total = one
+    for order in range(12, 0, -1):
+        total = one + x @ total / order
+    for _ in range(6):
+        total = total @ total
+    return total
+
+
 def reunitarise(u: Matrices, group: str) -> Matrices:
     r"""Removes what rounding added, $U (3 - U^\dagger U) / 2$, and for SU(N) the phase of the determinant."""
     n = u.shape[-1]

@@ -1,15 +1,13 @@
 """A layer that changes the links themselves."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jax.scipy.linalg import expm
 from jaxtyping import PRNGKeyArray
 
 from ...nets import AbstractLayer
 from ...nets.base import Params, Shape
-from ..algebra import algebra_part
+from ..algebra import algebra_part, series_exponential
 from .covariant import Covariant, check_matrices
 
 
@@ -39,5 +37,4 @@ class LinkExp(AbstractLayer):
         n = x.links.shape[-1]
         sums = jnp.einsum("mc,...cij->...mij", params["beta"].astype(x.links.dtype), x.matrices)
         exponent = algebra_part(sums, f"SU({n})" if self.special and n > 1 else f"U({n})")
-        flat = exponent.reshape(-1, n, n)
-        return Covariant(jax.vmap(expm)(flat).reshape(exponent.shape) @ x.links, x.matrices)
+        return Covariant(series_exponential(exponent) @ x.links, x.matrices)
