@@ -177,7 +177,7 @@ def _matrices_of_pairs(
 
 _tiled = jax.jit(_matrices_of_pairs, static_argnums=(3, 4, 5))
 _in_one_thread = jax.jit(_matrices_of_pairs, static_argnums=(3, 4, 5), compiler_options=WITHOUT_FORKS)
-"""`_tiled` where loops last about 0.1 ms: two threads would take as long, and 1.4 to 1.7 times the processor time."""
+"""`_tiled` where loops last about 0.1 ms: two threads would take as long, and more processor time."""
 
 
 def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:

@@ -11,6 +11,7 @@ from equitangents.studies.theory import run_theory
 from equitangents.studies.theory.augmented_equals_equivariant import STUDY, TwinsConfig, check
 from equitangents.studies.theory.twins import CASES, data, pair
 from equitangents.studies.theory.twins_kernel import closed_forms
+from equitangents.studies.theory.twins_numbers import pair_variances
 from equitangents.studies.theory.twins_train import trained_pairs
 
 TINY = TwinsConfig(
@@ -131,3 +132,13 @@ def test_what_makes_no_sense_is_refused_in_one_line(change, message):
     with pytest.raises(ValueError, match=message) as caught:
         check(dataclasses.replace(TwinsConfig(), **change))
     assert "\n" not in str(caught.value)
+
+
+def test_pairs_of_opposite_sign_give_the_variance_of_one_network():
+    """Pairs p + h, p - h with variances 1/4 and 1: 5/4, also where p is 0 and a mean over all networks is known."""
+    rng = np.random.default_rng(0)
+    p, h = 0.5 * rng.standard_normal((400, 1, 50, 1)), rng.standard_normal((400, 1, 50, 1))
+    signs = np.array([1.0, -1.0]).reshape(1, 2, 1, 1)
+    squares = pair_variances(3 + p + signs * h)
+    assert abs(squares.mean() - 1.25) < 4 * squares.std() / 20
+    np.testing.assert_allclose(pair_variances(3 + signs * h).mean(), np.mean(h**2), rtol=1e-12)

@@ -65,6 +65,8 @@ def check(config: TwinsConfig) -> None:
         raise ValueError(f"rate: expected a fraction between 0 and 1, got {config.rate}; 0.25 is safe.")
     if list(config.moments) != sorted(set(config.moments)) or not config.moments or config.moments[0] < 0:
         raise ValueError(f"moments: expected increasing numbers of steps, got {config.moments}; sort them.")
+    if config.moments[-1] < 1:
+        raise ValueError(f"moments: expected at least one step at the end, got {config.moments}; add a later one.")
     for name, widths, pairs in (
         ("widths", config.widths, config.pairs),
         ("control_widths", config.control_widths, config.control_pairs),
@@ -87,6 +89,7 @@ def runs(config: TwinsConfig) -> list[tuple[str, bool, int, int]]:
 
 
 def train_name(case: str, augmented: bool, width: int, start: int) -> str:
+    """Of the piece that trains pairs from `start` on."""
     return f"train-{case}-{'augmented' if augmented else 'imposed'}-w{width}-m{start}"
 
 

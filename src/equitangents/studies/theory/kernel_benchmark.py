@@ -10,6 +10,7 @@ from .study import TheoryStudy
 
 
 def pieces(config: KernelBenchmark) -> list[Piece]:
+    """Of images and textures, of the equality, and of molecules where they are there."""
     return image_pieces(config) + check_pieces(config) + qm9_pieces(config)
 
 

@@ -38,7 +38,8 @@ def compare(config: KernelBenchmark, case: Case, get: Get) -> Arrays:
     that of the plain predictor, trained on the same examples alone; `twin`: the largest difference of the equivariant
     kernel from the mean of the plain one over images of the second input, relative to its largest entry.
     """
-    own, order, n = items(config, case.data), LARGEST.order, EXAMPLES
+    own, order = items(config, case.data), LARGEST.order
+    n = min(EXAMPLES, len(own.x))
     x, x_test = own.x[:n], own.x_test[:n]
     y = (own.y[:n] - own.y[:n].mean())[:, None].astype(float)
     turns = np.random.default_rng(config.seed).integers(order, size=len(x_test))

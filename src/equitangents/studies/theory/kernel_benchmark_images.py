@@ -114,14 +114,17 @@ def image_pieces(config: KernelBenchmark) -> list[Piece]:
 
 
 def len_pool(config: KernelBenchmark, case: Case) -> int:
+    """How many inputs training sets are drawn from."""
     return config.texture_pool if case.data == "textures" else config.image_pool
 
 
 def len_test(config: KernelBenchmark, case: Case) -> int:
+    """How many inputs are tests."""
     return config.texture_test if case.data == "textures" else config.image_test
 
 
 def sizes_of(config: KernelBenchmark, case: Case) -> tuple[int, ...]:
+    """Training sizes."""
     return config.texture_sizes if case.data == "textures" else config.image_sizes
 
 

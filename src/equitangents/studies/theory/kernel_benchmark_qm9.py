@@ -60,6 +60,7 @@ def read(config: KernelBenchmark, get: Get) -> Arrays:
 
 
 def molecules(get: Get) -> Molecules:
+    """Those that are drawn from and tested, from their piece."""
     return Molecules(**get("qm9-data"))  # type: ignore[arg-type]
 
 
@@ -78,6 +79,7 @@ def all_signals(config: KernelBenchmark, get: Get) -> tuple[np.ndarray, np.ndarr
 
 
 def random_orientation(config: KernelBenchmark, f: np.ndarray) -> np.ndarray:
+    """Harmonic coefficients, each molecule turned at random."""
     return turned(f, haar([config.seed, 2], len(f)))
 
 

@@ -13,7 +13,7 @@ from ..piece import Get
 from .images import OFF
 from .study import Drawing, Page, Section, Table
 from .support_numbers import Measured, kept, measured, orbit_gap
-from .support_train import CLASSES, SHAPE, images
+from .support_train import CLASSES, CLOSED, SHAPE, images
 from .supports import SUPPORTS, support_net
 
 KINDS = ("digits", "off the manifold")
@@ -63,6 +63,7 @@ def answer(config: Any, found: dict[str, tuple[Measured, Measured]]) -> str:
 
 
 def supports_section(config: Any) -> Section:
+    """Which supports and starts the group maps to themselves."""
     rows = []
     for name in config.supports:
         support, start = SUPPORTS[name]
@@ -87,9 +88,10 @@ def supports_section(config: Any) -> Section:
 
 
 def members_section(config: Any, found: dict[str, tuple[Measured, Measured]]) -> Section:
+    """Three measures against the number of members."""
     drawings = []
     for metric, y_label, title, caption in (
-        ("kl", "symmetric KL", "Symmetric KL divergence of rotated copies", "Symmetric supports keep falling."),
+        ("kl", "symmetric KL", "Symmetric KL divergence of rotated copies", "What keeps falling has no plateau."),
         ("deviation", "squared orbit deviation", "Squared orbit deviation of the mean logits", "Dashed: 1/M from one "
          "member on, what would be left if nothing but noise were there."),
         ("same", "same prediction, of 4", "Rotated copies with the same prediction", "The identity included; 4 of 4 "
@@ -97,16 +99,16 @@ def members_section(config: Any, found: dict[str, tuple[Measured, Measured]]) ->
     ):  # fmt: skip
         charts = []
         for k, kind in enumerate(KINDS):
-            points, lines = [], []
+            points: list[Points] = []
+            lines: list[Line] = []
             for look, name in enumerate(found):
                 one = found[name][k]
                 values = one.values[metric]
                 points.append(Points(name, config.sizes, [v.value for v in values], [v.error for v in values], look))
-                if metric == "deviation":
-                    lines.append(
-                        Line("noise alone, 1/M", config.sizes, [one.noise.value / m for m in config.sizes], None)
-                    )
-            charts.append(Chart(kind, points, lines[:1]))
+                if metric == "deviation" and not lines:
+                    noise = [one.noise.value / m for m in config.sizes]
+                    lines.append(Line(f"noise of {name} alone, 1/M", config.sizes, noise, None))
+            charts.append(Chart(kind, points, lines))
         board = Board(title, "members M", y_label, charts, log_y=metric != "same")
         drawings.append(Drawing(f"members-{metric}", plots.measured_against(board), f"{caption} Bars: two errors."))
     rows = []
@@ -135,6 +137,7 @@ def marks(config: Any) -> list[int]:
 
 
 def plateau_section(found: dict[str, tuple[Measured, Measured]]) -> Section:
+    """What more members would not remove."""
     rows = []
     for name, both in found.items():
         for kind, one in zip(KINDS, both, strict=True):
@@ -160,6 +163,7 @@ def plateau_section(found: dict[str, tuple[Measured, Measured]]) -> Section:
 
 
 def closed_section(config: Any, closed: dict[str, Any]) -> Section:
+    """Ensembles that are orbits of one start."""
     rows = []
     for name, arrays in closed.items():
         alone = orbit_gap(arrays["independent"])
@@ -186,7 +190,8 @@ def closed_section(config: Any, closed: dict[str, Any]) -> Section:
         ),
         tables=(
             Table(
-                "Largest difference of the mean of four networks on the orbits of 40 inputs, half off the manifold",
+                "Largest difference of the mean of four networks on the orbits of "
+                f"{min(CLOSED, config.test)} test inputs and {min(CLOSED, config.n_off)} off the manifold",
                 ("support", "steps", "orbit of one start", "four independent starts", "one network nudged"),
                 tuple(rows),
             ),
@@ -195,6 +200,7 @@ def closed_section(config: Any, closed: dict[str, Any]) -> Section:
 
 
 def how_section(config: Any, found: dict[str, tuple[Measured, Measured]], diverged: int) -> Section:
+    """Data, networks and training."""
     net = support_net("SYM", config.channels, CLASSES)
     ours = 3 * flops(net, SHAPE) * config.batch * config.steps * config.members
     right = {name: [f"{100 * share:.0f}" for share in one.accuracy] for name, (one, _) in found.items()}

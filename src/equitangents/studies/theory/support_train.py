@@ -16,6 +16,7 @@ from .images import SIDE, Images, digits, moved
 from .supports import support_net
 
 CLASSES = 10
+CLOSED = 20  # test inputs, and as many off the manifold, on which an orbit of networks is looked at
 SHAPE = (SIDE, SIDE, 1)
 ACTION = image_action(point_group("C4"))
 
@@ -56,7 +57,7 @@ def closed_orbit(config: Any, name: str) -> Arrays:
         rounding: how much outputs of a network change if its first weights do in the last place, (times,).
     """
     data, net = images(config), support_net(name, config.channels, CLASSES)
-    seen = moved(ACTION, np.concatenate([data.x_test[:20], data.x_off[:20]]))
+    seen = moved(ACTION, np.concatenate([data.x_test[:CLOSED], data.x_off[:CLOSED]]))
     with double():
         pair = augment(jnp.asarray(data.x[: config.closed_train]), data.y[: config.closed_train], ACTION)
         keys = jax.random.split(jax.random.key(config.seed), ACTION.group.order + 1)

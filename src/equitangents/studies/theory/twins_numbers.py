@@ -74,10 +74,17 @@ def variance_ratio(e: Ensembles, kind: str, width: int, t: int) -> Estimate:
     one, limit = e.found["theorem", kind != "imposed", width], e.limits["theorem"]
     outputs = (one.raw if kind == "raw" else one.averaged)[:, :, t].astype(float)
     variances = limit["variance"][t] if kind == "raw" else np.diagonal(limit["covariance_imposed"][t])
-    m = len(outputs)
-    mean = outputs.mean((0, 1))
-    squares = np.mean((outputs - mean) ** 2, axis=(1, 2, 3)) * m / (m - 1)
-    return mean_of(squares / np.mean(variances))
+    return mean_of(pair_variances(outputs) / np.mean(variances))
+
+
+def pair_variances(outputs: np.ndarray) -> np.ndarray:
+    """Squares whose mean is the variance of one network, from pairs of opposite sign (pairs, 2, ...); shape (pairs,).
+
+    Half the difference of a pair has mean zero; the pairs' means are independent. Together they are all of a network.
+    """
+    means, halves = outputs.mean(1), (outputs[:, 0] - outputs[:, 1]) / 2
+    apart = (means - means.mean(0)) ** 2 * len(means) / (len(means) - 1)
+    return np.mean((halves**2 + apart).reshape(len(means), -1), axis=1)
 
 
 def against_members(e: Ensembles, width: int, opposite: bool) -> tuple[list[int], list[Estimate], list[float] | None]:

@@ -61,6 +61,7 @@ def gap(e: Ensembles, width: int, t: int = -1) -> Estimate:
 
 
 def limit_section(e: Ensembles) -> Section:
+    """Closed forms of each case."""
     rows = []
     for case in CASES:
         limit = e.limits[case]
@@ -107,6 +108,7 @@ def limit_section(e: Ensembles) -> Section:
 
 
 def training_section(e: Ensembles) -> Section:
+    """Both means along training, as shares of the limit."""
     times = [i for i, step in enumerate(e.config.moments) if step > 0]
     steps = [e.config.moments[i] for i in times]
     charts = []
@@ -132,6 +134,7 @@ def training_section(e: Ensembles) -> Section:
 
 
 def width_section(e: Ensembles, exponent: Estimate) -> Section:
+    """The difference of the two means against width."""
     last = len(e.config.moments) - 1
     widths = e.config.widths
     gaps = [gap(e, w) for w in widths]
@@ -172,7 +175,7 @@ def width_section(e: Ensembles, exponent: Estimate) -> Section:
         "Against width",
         (
             f"The difference of the two means falls as the power {show(exponent, 2)} of the width (O(1/width) is the "
-            "power −1; the fit is to the three largest widths, and holds higher orders as well). "
+            f"power −1; the fit is to the {min(3, len(widths))} largest widths, and holds higher orders as well). "
             "It is measured along the limit, where it is "
             "linear in the outputs and so free of bias, and as a root mean square over images and classes, from which "
             "the noise of both ensembles is subtracted. The controls stay where the closed forms put them.",
@@ -195,6 +198,7 @@ def width_section(e: Ensembles, exponent: Estimate) -> Section:
 
 
 def covariance_section(e: Ensembles) -> Section:
+    """Variances over initialisations."""
     last, rows = len(e.config.moments) - 1, []
     for width in e.config.widths:
         for t in sorted({0, last}):
@@ -218,6 +222,7 @@ def covariance_section(e: Ensembles) -> Section:
 
 
 def members_section(e: Ensembles) -> Section:
+    """The difference of two ensembles against their size."""
     charts, texts = [], []
     for width in (e.config.widths[0], e.config.widths[-1]):
         points, lines = [], []
@@ -250,6 +255,7 @@ def members_section(e: Ensembles) -> Section:
 
 
 def how_section(e: Ensembles) -> Section:
+    """Data, networks and training."""
     c = e.config
     return Section(
         "How it was measured",
@@ -274,6 +280,7 @@ def worst(limit: Arrays) -> float:
 
 
 def absolute(estimate: Estimate) -> Estimate:
+    """Its size, with the same error."""
     return Estimate(abs(estimate.value), estimate.error)
 
 

@@ -114,6 +114,8 @@ def check(config: Emergent) -> None:
             raise ValueError(f"{name}: expected increasing numbers, at least one, got {values}; sort them.")
     if config.fashion_side % 2:
         raise ValueError(f"fashion_side: expected an even number of pixels, got {config.fashion_side}; take 14.")
+    if len(config.turn_orders) > 4 or max(config.turn_orders) < 2:
+        raise ValueError(f"turn_orders: expected at most four, one above 1, got {config.turn_orders}; choose some.")
     if any(config.turn_angles % k for k in config.turn_orders):
         raise ValueError(
             f"turn_angles: expected a multiple of the orders {config.turn_orders}, got {config.turn_angles}; take 32."

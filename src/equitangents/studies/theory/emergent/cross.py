@@ -20,6 +20,7 @@ EACH = 128
 
 
 def network(width: int) -> AbstractLayer:
+    """Pairs of vectors (6,) to a vector (3,)."""
     return Serial(Dense(width, sigma_w=1.5, sigma_b=0.3), Relu(), Dense(3))
 
 

@@ -29,6 +29,7 @@ def within(arrays: Arrays, row: int) -> tuple[int, int]:
 
 
 def row_of(name: str, arrays: Arrays, row: int) -> tuple[str, ...]:
+    """One ensemble in the table: its deviation, slope, band and what is left of infinitely many members."""
     (variance, error, square, z), (floor, foretold) = arrays["found"][row], arrays["law"][row]
     slope, low, high = arrays["slope"][row]
     inside, of = within(arrays, row)
@@ -108,8 +109,8 @@ def ising_section(config: Emergent, get: Get) -> Section:
     text = (
         f"Networks of one hidden ReLU layer learn the energy per spin of {config.ising_train} configurations of 4 x 4 "
         f"spins on a torus and of all their images under one group, by {config.ising_steps} full-batch steps on half "
-        "the mean square; the learning rate is half the largest stable one. The infinite ensemble after as many steps "
-        "of the same rate is the kernel's prediction: nothing is fitted. Deviation from invariance "
+        f"the mean square; the learning rate is {config.rate:g} of the largest stable one. The infinite ensemble after "
+        "as many steps of the same rate is the kernel's prediction: nothing is fitted. Deviation from invariance "
         f"{ANY}, in units of the standard deviation of energies. Off the manifold spins are replaced by independent "
         "normal numbers.",
         ABOUT,

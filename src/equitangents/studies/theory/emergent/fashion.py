@@ -37,6 +37,7 @@ def twin(config: Emergent) -> AbstractLayer:
 
 @functools.cache
 def images(side: int) -> tuple[data.Dataset, data.Dataset]:
+    """Fashion-MNIST averaged to this side, and digits."""
     return data.load("fashion-mnist", resize=side), data.load("digits")
 
 
@@ -122,6 +123,7 @@ def pieces(config: Emergent) -> list[Piece]:
 
 
 def domains(config: Emergent) -> list[slice]:
+    """Where test images, digits and noise stand among the inputs."""
     a, b = config.fashion_test, config.fashion_off
     return [slice(0, a), slice(a, a + b), slice(a + b, a + 2 * b)]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .... import plots
-from ...piece import Get
+from ...piece import Arrays, Get
 from ..study import Drawing, Section, Table
 from . import fashion, measures, turns
 from .config import Emergent
@@ -25,6 +25,7 @@ def number(value: np.ndarray, digits: int = 2, scale: float = 1.0) -> str:
 
 
 def same_line(label: str, look: int, x: np.ndarray, values: np.ndarray, foretold: tuple | None = None) -> plots.Line:
+    """A line of counts with intervals, (points, 3), and the kernel's beside it."""
     return plots.Line(label, look, x, values[:, 0], values[:, 1], values[:, 2], foretold=foretold)
 
 
@@ -64,7 +65,7 @@ def fashion_section(config: Emergent, get: Get) -> Section:
         f"Convolutional networks of {config.fashion_channels} channels (windows 4 x 4 with strides 2 and 3 x 3, ReLU, "
         f"a linear readout of all sites; no symmetry in them) learn {config.fashion_train} training images, averaged "
         f"to {image} pixels, with all their quarter turns: full-batch descent on half the mean square of one-hot "
-        f"labels less 1/10, {config.fashion_steps} epochs of one step, at half the largest stable rate of the kernel. "
+        f"labels less 1/10, {config.fashion_steps} epochs of one step, at {config.rate:g} of the largest stable rate. "
         "Orbit-same-prediction counts the quarter turns of an input, itself included, whose predicted class is that of "
         "the input: 4 is invariant, and 1.3 is chance among ten classes.",
         f"Measured on {config.fashion_test} test images and, off the distribution, {config.fashion_off} digits "
@@ -159,13 +160,12 @@ def cost_table(config: Emergent, get: Get) -> Table:
     )
 
 
-def turns_section(config: Emergent, get: Get) -> Section:
-    """Orders of groups against all angles, and the bound."""
-    found = {k: get(f"turn-c{k}-measured") for k in config.turn_orders}
-    counts = np.array(measures.sizes(config.turn_members))
+def turn_panels(
+    config: Emergent, found: dict[int, Arrays], names: dict[int, str], counts: np.ndarray
+) -> tuple[plots.Panel, plots.Panel]:
+    """The same prediction against members, and how far outputs change with the angle."""
     degrees = 360 * np.arange(config.turn_angles) / config.turn_angles
     half = degrees <= 180
-    names = {k: "not augmented" if k == 1 else f"C{k}" for k in found}
     looks = dict(zip(found, (4, 0, 1, 2) if 1 in found else (0, 1, 2, 3), strict=False))
     same = tuple(
         plots.Line(
@@ -186,7 +186,7 @@ def turns_section(config: Emergent, get: Get) -> Section:
         for k, a in found.items()
     )
     ticks = tuple(float(c) for c in counts if np.log2(c) % 2 == 0)
-    panels = (
+    return (
         plots.Panel("over all angles", "members M", "same prediction, % of angles", same, "x", (0, 103), 100, ticks),
         plots.Panel(
             f"{config.turn_members} members",
@@ -199,6 +199,13 @@ def turns_section(config: Emergent, get: Get) -> Section:
             (0.0, 45.0, 90.0, 135.0, 180.0),
         ),
     )
+
+
+def turns_section(config: Emergent, get: Get) -> Section:
+    """Orders of groups against all angles, and the bound."""
+    found = {k: get(f"turn-c{k}-measured") for k in config.turn_orders}
+    names = {k: "not augmented" if k == 1 else f"C{k}" for k in found}
+    counts = np.array(measures.sizes(config.turn_members))
     limits = tuple(
         (
             names[k],
@@ -214,12 +221,14 @@ def turns_section(config: Emergent, get: Get) -> Section:
         (f"C{k}", f"{radius:.3f}", f"{change:.2g}", f"{allowed:.3g}")
         for k, (radius, change, allowed) in zip(turns.ORDERS, values, strict=True)
     )
+    *most, last = [f"{360 / k:g}" for k in found if k > 1]
+    steps = f"{', '.join(most)} or {last}" if most else last
     text = (
         f"Networks of one hidden Erf layer of width {config.turn_width} learn {config.turn_train} images turned by the "
-        "multiples of 90, 45 or 22.5 degrees, and are then looked at under all multiples of "
+        f"multiples of {steps} degrees, and are then looked at under all multiples of "
         f"{360 / config.turn_angles:g} degrees. Images are turned about their centre with bilinear interpolation and "
         "zeros outside. By quarter turns this is exact; by others it smooths, loses corners, and is neither orthogonal "
-        "nor a group action, so the theorem does not promise invariance under C8 and C16 even for infinitely many "
+        "nor a group action, so the theorem does not promise invariance under other turns even for infinitely many "
         "members. The kernel foretells what happens all the same.",
         "The lemma for continuous groups needs an orthogonal action. Angular harmonics of the images on circles, up to "
         f"frequency {turns.FREQUENCIES}, are turned exactly: there the change of the infinite ensemble's mean under "
@@ -228,7 +237,9 @@ def turns_section(config: Emergent, get: Get) -> Section:
     )
     drawing = Drawing(
         "turns",
-        plots.lines(plots.Lines("From finite groups to all rotations", panels, share=False)),
+        plots.lines(
+            plots.Lines("From finite groups to all rotations", turn_panels(config, found, names, counts), share=False)
+        ),
         "Left: share of angles at which the prediction is that of the image itself. Right: root mean square change of "
         "the outputs over test images. Dashed: predicted by the kernel for so many members.",
     )

@@ -30,6 +30,7 @@ def action(group: str) -> Action:
 
 
 def network(width: int) -> AbstractLayer:
+    """Spins (4, 4, 1) to their energy (1,)."""
     return Serial(Flatten(), Dense(width, sigma_w=1.5, sigma_b=0.3), Relu(), Dense(1))
 
 
@@ -62,6 +63,7 @@ def task(config: Emergent, group: str, augmented: bool = True) -> Task:
 
 
 def file_name(group: str) -> str:
+    """Of a group, for names of pieces."""
     return group.replace(" ", "-").lower()
 
 

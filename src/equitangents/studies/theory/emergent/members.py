@@ -85,6 +85,7 @@ def kernel_piece(
 
 
 def chunks(members: int, each: int) -> list[range]:
+    """Members of each piece."""
     return [range(i, min(i + each, members)) for i in range(0, members, each)]
 
 

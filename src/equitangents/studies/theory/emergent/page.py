@@ -7,10 +7,12 @@ from .config import PRESETS, Emergent, check
 
 
 def pieces(config: Emergent) -> list[Piece]:
+    """Of all four parts, in the order in which they are done."""
     return [piece for part in (ising, cross, fashion, turns) for piece in part.pieces(config)]
 
 
 def page(config: Emergent, get: Get) -> Page:
+    """All sections, from finished pieces."""
     sections = (
         deviations_page.ising_section(config, get),
         deviations_page.cross_section(config, get),

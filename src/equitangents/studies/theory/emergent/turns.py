@@ -47,6 +47,7 @@ def turning(side: int, angles: np.ndarray) -> np.ndarray:
 
 
 def angles(count: int) -> np.ndarray:
+    """So many, evenly over the circle, in radians."""
     return 2 * np.pi * np.arange(count) / count
 
 
