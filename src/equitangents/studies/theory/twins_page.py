@@ -233,8 +233,8 @@ def members_section(e: Ensembles) -> Section:
             points.append(Points(label, sizes, [v.value for v in values], [v.error for v in values], look))
             if predicted is not None:
                 lines.append(Line("from the covariances of infinite width", sizes, predicted))
-                slope = power(np.array(sizes), values)
-                texts.append(f"{show(slope, 2)} at width {width}")
+                if len(sizes) > 1:
+                    texts.append(f"{show(power(np.array(sizes), values), 2)} at width {width}")
         if floor.value > 2 * floor.error:
             lines.append(Line("difference of the means", sizes, [floor.value] * len(sizes), 2))
         charts.append(Chart(f"width {width}", points, lines))
@@ -245,10 +245,10 @@ def members_section(e: Ensembles) -> Section:
     return Section(
         "Against members",
         (
-            f"Measured powers of M: {' and '.join(texts)}, over all M shown; noise alone gives −1/2. An ensemble of "
-            "augmented networks and one of equivariant networks come closer as M grows, until the difference of "
-            "the means at that width is left. Networks in pairs of opposite sign, theta and theta with its last "
-            "layer negated, have no fluctuation at infinite width, and less of it at any.",
+            f"Measured powers of M: {' and '.join(texts) or 'none, of so few networks'}, over all M shown; noise alone "
+            "gives −1/2. An ensemble of augmented networks and one of equivariant networks come closer as M grows, "
+            "until the difference of the means at that width is left. Networks in pairs of opposite sign, theta and "
+            "theta with its last layer negated, have no fluctuation at infinite width, and less of it at any.",
         ),
         (Drawing("against-members", plots.measured_against(board), "Disjoint ensembles; bars are two errors."),),
     )
