@@ -5,21 +5,11 @@ import sys
 import numpy as np
 import pytest
 
+from command import run
 from equitangents import cli
 from equitangents.gauge.chern import load_state
 
 TRAIN = ("chern", "train", "--grid", "3", "--channels", "4", "--batch", "16", "--steps", "4")
-
-
-def run(capsys, *arguments):
-    """Exit code, standard output and standard error of a command in this process."""
-    code = 0
-    try:
-        cli.main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        code = stop.code or 0
-    out = capsys.readouterr()
-    return code, out.out, out.err
 
 
 @pytest.fixture(scope="module")

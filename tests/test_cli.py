@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import small_study
+from command import run
 from equitangents import cli
 from equitangents.cli.output import duration
 from equitangents.studies import Result
@@ -16,17 +17,6 @@ from equitangents.studies.advice import advise
 @pytest.fixture(scope="module")
 def studied(tmp_path_factory):
     return small_study.folder(tmp_path_factory)
-
-
-def run(capsys, *arguments):
-    """Exit code, standard output and standard error of a command in this process."""
-    code = 0
-    try:
-        cli.main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        code = stop.code or 0
-    out = capsys.readouterr()
-    return code, out.out, out.err
 
 
 @pytest.mark.parametrize("arguments", [["--help"], []])

@@ -9,23 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from equitangents import cli, nngp
+from command import run
+from equitangents import nngp
 from equitangents.data import load
 from equitangents.nets.text import parse_net
 from equitangents.studies import gram
 
 NET = "Serial(Flatten(), Dense(1, sigma_w=1.4), Relu(), Dense(1))"
-
-
-def run(capsys, *arguments):
-    """Exit code, standard output and standard error of a command in this process."""
-    code = 0
-    try:
-        cli.main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        code = stop.code or 0
-    out = capsys.readouterr()
-    return code, out.out, out.err
 
 
 @pytest.fixture(scope="module")

@@ -73,7 +73,8 @@ def fashion_section(config: Emergent, get: Get) -> Section:
         f"items and over disjoint ensembles (over items alone where there are fewer than {measures.BLOCKS}). The "
         "kernel's curve is the expected count for Gaussian outputs with the mean and 1/M times the covariance of the "
         "infinitely wide network after as many steps, by sampling; nothing is fitted. The largest difference is "
-        f"{gap.max():.2f}, {gap.mean():.2f} on average: {config.fashion_channels} channels are not infinitely many.",
+        f"{gap.max():.2f}, {gap.mean():.2f} on average: the networks have {config.fashion_channels} channels, the "
+        "kernel's infinitely many.",
     )
     drawings = (
         Drawing(
