@@ -76,7 +76,7 @@ def draw_curve(axis: object, curve: ErrorCurve) -> None:
 
 
 class FactorRow(NamedTuple):
-    """One factor with its interval, and whether it is only a lower bound."""
+    """One factor with its interval, whether it is only a lower bound, and whether its interval has no upper end."""
 
     label: str
     value: float
@@ -84,6 +84,7 @@ class FactorRow(NamedTuple):
     high: float
     bound: bool
     arm: str = "equivariant"
+    open_end: bool = False
 
 
 class FactorSheet(NamedTuple):
@@ -101,6 +102,8 @@ def data_factors(sheet: FactorSheet) -> Figure:
     for i, row in enumerate(sheet.rows):
         colour = ARMS[row.arm].colour
         axis.plot([row.low, row.high], [i, i], color=colour, lw=1.6)
+        if row.open_end:
+            axis.plot(row.high, i, color=colour, marker=">", ms=4)
         axis.plot(row.value, i, color=colour, marker=">" if row.bound else ARMS[row.arm].marker)
     axis.axvline(1, color=GREY, lw=0.9, ls=":")
     axis.set(xscale="log", xlabel="examples that the plain kernel needs for one of the equivariant kernel")

@@ -84,6 +84,7 @@ def factors(lines: list[Line]) -> Any:
             one.high,
             one.bound,
             "equivariant" if one.orientation == "random" else "plain",
+            one.open_end,
         )
         for orientation in ("random", "own")
         for one in lines

@@ -211,8 +211,7 @@ def factor_section(lines: list[Line]) -> Section:
     """All factors in one figure."""
     caption = (
         "NTK, at the largest training size, 95 % intervals. Blue: random orientation. Grey: as in the data. Arrows: "
-        "lower "
-        "bounds."
+        "lower bounds, and intervals without an upper end."
     )
     return Section("What the symmetry saves", (), (Drawing("factors", factors(lines), caption),))
 

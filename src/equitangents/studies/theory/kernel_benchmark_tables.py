@@ -43,9 +43,14 @@ class Line(NamedTuple):
     most: float
 
     @property
+    def open_end(self) -> bool:
+        """Whether the upper end is at `most`, and may lie anywhere beyond."""
+        return self.high > 0.999 * self.most
+
+    @property
     def interval(self) -> str:
-        """As text; an end at `most` may lie anywhere beyond."""
-        more = " or more" if self.high > 0.999 * self.most else ""
+        """As text."""
+        more = " or more" if self.open_end else ""
         return f"{'at least ' if self.bound else ''}{self.factor:.2g} [{self.low:.2g}, {self.high:.2g}{more}]"
 
 
