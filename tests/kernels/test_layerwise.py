@@ -191,6 +191,20 @@ def test_dense_weights_are_never_formed_and_convolutions_on_many_sites_are(getke
     assert split(Conv(8, (3, 3)), Relu(), Conv(8, (3, 3)), GlobalAvgPool(), Dense(3), shape=(8, 8, 3)) == (1, 2)
 
 
+def test_products_with_patches_are_read_as_convolutions():
+    for layer in (Conv(3, (3, 2), padding="SAME"), Conv(3, 2, 2, dilation=2), Conv(3, (1, 2, 1), padding="CIRCULAR")):
+        shape = (5,) * len(layer.window) + (2,)
+        params = jax.eval_shape(lambda key, layer=layer, shape=shape: layer.init(key, shape)[1], jr.key(0))
+        taken = taken_apart(
+            lambda p, x, layer=layer: layer.apply({"w": p[0]}, x).ravel(),
+            [params["w"]],
+            jax.ShapeDtypeStruct(shape, float),
+        )
+        (site,) = taken.uses.sites.values()
+        assert taken.program.steps[site.step].name == "conv_general_dilated"
+        assert site.inputs == 2 * np.prod(layer.window)
+
+
 def test_complex_parameters_count_as_two_real_ones(getkey):
     w = lax.complex(*jr.normal(getkey(), (2, 3, 4)))
     v = lax.complex(*jr.normal(getkey(), (2, 4, 2)))

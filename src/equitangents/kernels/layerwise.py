@@ -41,7 +41,12 @@ class Network(NamedTuple):
     @property
     def working_bytes(self) -> int:
         """Bytes of what is computed on the way to the outputs of one example: an upper bound."""
-        return kept_bytes(self.program, self.program.inputs[len(self.leaves) :])
+        patches = sum(
+            site.sites * site.inputs * self.dtype.itemsize
+            for step, site in self.uses.sites.items()
+            if self.program.steps[step].name == "conv_general_dilated"
+        )
+        return kept_bytes(self.program, self.program.inputs[len(self.leaves) :]) + patches
 
 
 def taken_apart(function: Any, leaves: Sequence[Array | jax.ShapeDtypeStruct], example: Any) -> Network:

@@ -6,7 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
+from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jaxtyping import Array
+
+from ..nets.window import CONVOLUTIONS
 
 Place = int | Literal
 
@@ -60,6 +64,7 @@ def trace(function: Callable[..., Any], *args: Any) -> Program:
             read_in = [read(atom) for atom in eqn.invars]
             inner = eqn.params.get("jaxpr")
             if eqn.primitive.name in ("jit", "pjit") and isinstance(inner, ClosedJaxpr):
+                inner = _convolution(eqn) or inner
                 places.update(zip(eqn.outvars, walk(inner.jaxpr, inner.consts, read_in), strict=True))
                 continue
             outputs = tuple(next(numbers) for _ in eqn.outvars)
@@ -71,6 +76,23 @@ def trace(function: Callable[..., Any], *args: Any) -> Program:
     inputs = tuple(next(numbers) for _ in closed.jaxpr.invars)
     outputs = walk(closed.jaxpr, closed.consts, inputs)
     return Program(inputs, tuple(outputs), tuple(closed.out_avals), constants, tuple(steps))
+
+
+def _convolution(eqn: Any) -> ClosedJaxpr | None:
+    """A `patch_product` as one convolution, None for anything else."""
+    numbers = CONVOLUTIONS.get(eqn.params.get("name"))
+    shapes = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in eqn.invars]
+    if numbers is None or [len(s.shape) for s in shapes] != [len(numbers.steps) + k for k in (1, 2)]:
+        return None
+    sites = "DHW"[-len(numbers.steps) :]
+
+    def convolution(x: Array, w: Array) -> Array:
+        names = (f"N{sites}C", f"{sites}IO", f"N{sites}C")
+        return lax.conv_general_dilated(
+            x[None], w, numbers.steps, numbers.margins, rhs_dilation=numbers.dilation, dimension_numbers=names
+        )[0]
+
+    return jax.make_jaxpr(convolution)(*shapes)
 
 
 def value(places: dict[int, Any], place: Place) -> Any:

@@ -7,7 +7,17 @@ from jaxtyping import Array, PRNGKeyArray
 
 from .base import Params, Scalar, Shape, check_shape
 from .weights import AbstractWeighted
-from .window import Padding, as_sizes, as_window, pad_sites, patches, reach, window_margins, window_output
+from .window import (
+    Convolved,
+    Padding,
+    as_sizes,
+    as_window,
+    pad_sites,
+    patch_product,
+    reach,
+    window_margins,
+    window_output,
+)
 
 
 class AbstractConv(AbstractWeighted):
@@ -107,5 +117,9 @@ class Conv(AbstractConv):
 
     def apply(self, params: Params, x: Array) -> Array:
         margins = window_margins(x.shape[:-1], self.reach, self.steps, self.padding)
-        inputs = patches(pad_sites(x, margins, self.padding), self.window, self.steps, self.apart)
-        return self.combine(params, lambda w: inputs @ w.reshape(-1, self.width), x, self.fan_in(x.shape))
+        inputs = x
+        if self.padding == "CIRCULAR":
+            inputs, margins = pad_sites(x, margins, self.padding), [(0, 0)] * len(margins)
+        product = patch_product(Convolved(tuple(margins), self.steps, self.apart))
+        shape = (*self.window, x.shape[-1], self.width)
+        return self.combine(params, lambda w: product(inputs, w), x, self.fan_in(x.shape), shape)

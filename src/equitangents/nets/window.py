@@ -1,8 +1,11 @@
 """Windows that slide over sites: sizes, strides and padding, shared by convolutions, pools and their kernels."""
 
+import functools
 import itertools
-from typing import Literal, get_args
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, get_args
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -64,7 +67,7 @@ def window_margins(sites: Shape, window: Shape, strides: Shape, padding: str) ->
     return margins
 
 
-def pad_sites(x: Array, margins: list[tuple[int, int]], padding: str, first: int = 0) -> Array:
+def pad_sites(x: Array, margins: Sequence[tuple[int, int]], padding: str, first: int = 0) -> Array:
     """`x` with margins around the axes from `first` on: zeros, or the other side of the torus."""
     if not any(sum(m) for m in margins):
         return x
@@ -89,6 +92,34 @@ def patches(x: Array, window: Shape, steps: Shape, dilation: Shape | None = None
         return lax.slice(x, (*offset, 0), (*stops, x.shape[-1]), (*steps, 1))
 
     return jnp.concatenate([shifted(o) for o in itertools.product(*map(range, window))], axis=-1)
+
+
+class Convolved(NamedTuple):
+    """Margins of zeros, steps and dilations of a convolution."""
+
+    margins: tuple[tuple[int, int], ...]
+    steps: Shape
+    dilation: Shape
+
+
+CONVOLUTIONS: dict[str, Convolved] = {}
+"""What each `patch_product` does, by the name that it has in a program of JAX."""
+
+
+@functools.cache
+def patch_product(numbers: Convolved) -> Callable[[Array, Array], Array]:
+    """The convolution of sites with a filter (*window, channels, outputs), as a product with `patches`.
+
+    Compiled under a name of its own, so that one who reads a program knows what it is.
+    """
+
+    def product(x: Array, w: Array) -> Array:
+        padded = pad_sites(x, numbers.margins, "SAME")
+        return patches(padded, w.shape[:-2], numbers.steps, numbers.dilation) @ w.reshape(-1, w.shape[-1])
+
+    product.__name__ = f"patch_product{len(CONVOLUTIONS)}"
+    CONVOLUTIONS[product.__name__] = numbers
+    return jax.jit(product)
 
 
 def window_output(owner: AbstractLayer, sites: Shape, window: Shape, strides: Shape, padding: str) -> Shape:
