@@ -125,8 +125,11 @@ def loop_rate(step, shape=(64, 128), start=0.5):
 
     count = 2**24 // int(np.prod(shape))
     x = jnp.full(shape, start)
-    one_thread = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"}  # two would spend part of the time waiting
-    many = jax.jit(lambda x: jax.lax.fori_loop(0, count, step, x), compiler_options=one_thread)
+    options = {
+        "xla_disable_hlo_passes": "cpu-parallel-task-assigner",  # two threads would spend part of the time waiting
+        "xla_cpu_prefer_vector_width": 512,
+    }
+    many = jax.jit(lambda x: jax.lax.fori_loop(0, count, step, x), compiler_options=options)
     return count * x.size / _best(lambda: many(x), 5)
 
 

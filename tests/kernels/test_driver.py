@@ -32,8 +32,8 @@ SITES = Serial(Conv(1, 2, sigma_b=0.2), Relu(), Conv(1, 2))  # the output has si
 
 
 def forget():
-    driver._tiled.clear_cache()
-    driver._in_one_thread.clear_cache()
+    for compiled in driver._compiled.values():
+        compiled.clear_cache()
 
 
 @pytest.fixture

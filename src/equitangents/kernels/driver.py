@@ -116,10 +116,12 @@ def _in_tiles(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str,
     arguments = (Description.of(folded(net)), x1, x2)
     leaves = (*jax.tree.leaves(arguments), jnp.zeros(()))  # the last is traced where a constant is used under `jit`
     traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)  # then the outer program has the options
-    compiled = _in_one_thread if backend == "cpu" and entries == 1 and not traced else _tiled
-    return compiled(*arguments, names, rows, piece_entries(backend))
+    kind = "any" if backend != "cpu" or traced else "dense" if entries == 1 else "sites"
+    return _compiled[kind](*arguments, names, rows, piece_entries(backend))
 
 
+WIDE = {"xla_cpu_prefer_vector_width": 512}
+"""For XLA on a CPU: loops in the widest registers it has, of which XLA takes half by default."""
 WITHOUT_FORKS = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"}
 """For XLA: no loop is cut into pieces for threads; matrix products still are."""
 
@@ -175,9 +177,11 @@ def _matrices_of_pairs(
     return gram(tile, batch(net, x1, wanted, x2 is None), None if x2 is None else batch(net, x2, wanted), rows)
 
 
-_tiled = jax.jit(_matrices_of_pairs, static_argnums=(3, 4, 5))
-_in_one_thread = jax.jit(_matrices_of_pairs, static_argnums=(3, 4, 5), compiler_options=WITHOUT_FORKS)
-"""`_tiled` where loops last about 0.1 ms: two threads would take as long, and more processor time."""
+_compiled = {
+    kind: jax.jit(_matrices_of_pairs, static_argnums=(3, 4, 5), compiler_options=options)
+    for kind, options in (("any", None), ("sites", WIDE), ("dense", WIDE | WITHOUT_FORKS))
+}
+"""Dense kernels have loops of about 0.1 ms: two threads would take as long, and more processor time."""
 
 
 def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:

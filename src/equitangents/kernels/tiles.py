@@ -34,9 +34,15 @@ def piece_entries(backend: str) -> int:
 
 
 def _side(n: int, rows: int) -> int:
-    """About `rows`, such that tiles overlap little; large ones a multiple of 8, so that they fill vector registers."""
-    even = _even(n, rows)
-    return even if rows < 32 else min(n, -(-even // 8) * 8)
+    """About `rows`, such that tiles overlap little; large ones fill vector registers, and most products' own tiles.
+
+    Products of 32 rows a piece take a sixth less processor time than those of 8, and are about half of the work.
+    """
+    if rows < 32 or n <= rows:
+        return _even(n, rows)
+    least = min(_even(n, rows), rows * 3 // 4)
+    sides = range(rows // 8 * 8, least - 1, -8)
+    return min(sides, key=lambda side: -(-n // side) * side * (1.0 if side % 32 == 0 else 1.04))
 
 
 def _even(n: int, rows: int) -> int:
