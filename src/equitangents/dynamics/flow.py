@@ -36,14 +36,13 @@ class GradientFlow(AbstractTrajectory):
 
     **Zero modes.** Repeated or symmetric inputs give eigenvectors with eigenvalue zero. Nothing is learned along
     them: t = inf is the pseudo-inverse; where equal inputs have different labels, it predicts their mean. An
-    eigenvalue of S below n eps times the largest counts as zero once t times the largest exceeds eps**-1/2
-    (eps = 2.2e-16 in float64).
+    eigenvalue of S below about 10 eps times the largest counts as zero once t times the largest exceeds eps**-1/2
+    (eps = 2.2e-16 in float64, 1.2e-7 in float32, where a warning says how many were larger than rounding).
 
     **Transformations.** A pytree: works under `jit` and `vmap`. First derivatives with respect to inputs, labels,
     time, ridge and the training kernel (so the numbers of a description) exist, also where eigenvalues repeat; second
     derivatives with respect to training kernel and ridge raise NotImplementedError. All is computed in the precision
-    of the training NTK; float32 resolves eigenvalues down to about 1e-7 n of the largest: set a ridge or use float64
-    late.
+    of the training NTK; set a ridge or use float64 late.
 
     Args:
         kernel: a description of a network, or any function (x1, x2) -> (nngp, ntk), x2 = None meaning x1, of shape

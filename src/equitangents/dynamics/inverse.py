@@ -8,7 +8,7 @@ import jax.random as jr
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from .spectrum import differentiable_once
+from .spectrum import differentiable_once, resolution
 
 
 class Inverse(NamedTuple):
@@ -29,8 +29,8 @@ class Inverse(NamedTuple):
 def invert(matrix: Float[Array, "n n"]) -> Inverse:
     """Factorise. The eigendecomposition, ten times dearer, is only computed where Cholesky is not trusted.
 
-    It is not where a pivot, which no eigenvalue need exceed, is below n eps times the largest eigenvalue: there
-    `learned` would take an eigenvalue for zero.
+    It is not where a pivot, which no eigenvalue need exceed, is below n eps times the largest eigenvalue: one
+    that is n times smaller than the pivot may be there, and count as zero in `learned`.
     """
     fixed = lax.stop_gradient(matrix)
     lower = lax.linalg.cholesky(fixed, symmetrize_input=False)
@@ -68,7 +68,7 @@ def settled(inverse: Inverse, b: Float[Array, "n m"]) -> Float[Array, "n m"]:
 
     def by_eigenvectors() -> Array:
         s, v = inverse.values, inverse.factor
-        zero = s <= s.size * float(jnp.finfo(s.dtype).eps) * jnp.max(s)
+        zero = s <= resolution(s)
         return v @ (jnp.where(zero, 0, 1 / jnp.where(zero, 1, s))[:, None] * (v.T @ b))
 
     return lax.cond(inverse.definite, by_cholesky, by_eigenvectors)

@@ -27,7 +27,7 @@ class Spectrum(NamedTuple):
 def learned(clock: AbstractClock, s: Spectrum, b: Float[Array, "n m"]) -> Float[Array, "n m"]:
     r"""$w(S) b$ with $w(s) = (1 - p(s)) / s$: what training on residuals b, shape (n, m), has put on each example.
 
-    Eigenvalues below n eps max(s) cannot be told from zero. While time max(s) < eps**-1/2 this does no harm, since
+    Eigenvalues below `resolution` cannot be told from zero. While time max(s) < eps**-1/2 this does no harm, since
     w(s) = time along them; later rounding would drown the rest, and w = 0: the pseudo-inverse at infinite time.
 
     First derivatives with respect to the clock, `s.matrix` and `b` exist for repeated and for zero eigenvalues (of a
@@ -56,8 +56,19 @@ def _(primals, tangents):
 
 def _gains(clock: AbstractClock, s: Float[Array, " n"]) -> tuple[Float[Array, " n"], Array]:
     """w(s), and which eigenvalues count as zero by now."""
-    zero = is_late(clock, jnp.max(s)) & (s <= s.size * float(jnp.finfo(s.dtype).eps) * jnp.max(s))
+    zero = is_late(clock, jnp.max(s)) & (s <= resolution(s))
     return jnp.where(zero, 0, clock.gain(s)), zero
+
+
+def resolution(s: Float[Array, " n"]) -> Float[Array, ""]:
+    r"""Computed eigenvalues up to this cannot be told from zero: $\epsilon (10 \max s + 4 \sqrt n\,\bar s)$.
+
+    Routines for symmetric matrices leave errors of 0.2 to 4 eps max s, at any n (tests/dynamics/test_resolution.py);
+    entries of the matrix, of the size of the mean eigenvalue, are rounded, and a matrix of independent errors has the
+    spectral norm $2 \sqrt n$ times their size.
+    """
+    eps = float(jnp.finfo(s.dtype).eps)
+    return eps * (10 * jnp.max(s) + 4 * s.size**0.5 * jnp.mean(s))
 
 
 def is_late(clock: AbstractClock, largest: Float[Array, ""]) -> Array:

@@ -18,6 +18,7 @@ from .inverse import settled
 from .polynomial import apply_series, coefficients
 from .regression import Regression, evaluate
 from .spectrum import is_late, learned
+from .untrained import warn_of_untrained
 
 SMALL = 256  # examples below which an eigendecomposition costs next to nothing
 
@@ -157,13 +158,17 @@ class AbstractTrajectory(eqx.Module):
         problem, moments = self.regression, concrete(t)
         if moments is not None and moments.size and np.isinf(moments).all():
             inverse = problem.inverse()
+            if concrete(inverse.definite) is not None and not inverse.definite:
+                warn_of_untrained(inverse.values)
             end = on_one_thread(len(b), lambda: settled(inverse, b))
             return jnp.broadcast_to(end, (*moments.shape, *end.shape)) if moments.ndim else end
         t = jnp.asarray(t).astype(problem.ntk.dtype)
         if t.ndim:
+            self._warn(moments)
             return jax.vmap(lambda moment: learned(self._clock(moment), problem.spectrum(), b))(t)
         most = 3 * len(b) // (b.shape[1] + 20)
         if moments is None or len(b) < SMALL or most < 8 or problem.decomposed() or not problem.is_known():
+            self._warn(moments)
             return learned(self._clock(t), problem.spectrum(), b)
         with jax.ensure_compile_time_eval():  # b may be traced, the moment and S are numbers
             clock = self._clock(jnp.asarray(moments, problem.ntk.dtype))
@@ -179,8 +184,19 @@ class AbstractTrajectory(eqx.Module):
             outside = apply_series(few, parts.rest, parts.bound, b - parts.vectors @ inside)
             return parts.vectors @ (gains[:, None] * inside) + outside
         if c is None:
+            self._warn(moments)
             return learned(self._clock(t), problem.spectrum(), b)
         return apply_series(c, problem.matrix(), problem.bound(), b)
+
+    def _warn(self, moments: np.ndarray | None) -> None:
+        """Where the last moment is late enough for small eigenvalues to be left out; nothing where it is traced."""
+        if moments is None or not moments.size or not self.regression.is_known():
+            return
+        values = self.regression.spectrum().values
+        with jax.ensure_compile_time_eval():
+            late = concrete(is_late(self._clock(jnp.asarray(moments.max(), values.dtype)), values[-1]))
+        if late is not None and late:
+            warn_of_untrained(values)
 
 
 def _covariance(nngp: Array, k12: Array, nngp1: Array, nngp2: Array | None, b1: Array, b2: Array | None) -> Array:

@@ -33,7 +33,7 @@ def warn_of_errors(net: AbstractLayer, *inputs: object) -> None:
         except (TypeError, jax.errors.ConcretizationTypeError):
             continue  # it holds numbers that are traced
         if error > worst:
-            _warn(
+            warn_caller(
                 f"{layer!r}: its kernel has an estimated error of {error:.1e} at variance {at:g}, "
                 f"expected at most {worst:.0e}, and what follows may be worse; scale the inputs down, "
                 f"{'' if double else 'use float64, '}name the points where its derivative jumps, if it does, with "
@@ -44,7 +44,7 @@ def warn_of_errors(net: AbstractLayer, *inputs: object) -> None:
 NOT_THE_CALLER = {__name__.split(".")[0], "equinox", "jax", "jaxtyping"}
 
 
-def _warn(message: str) -> None:
+def warn_caller(message: str) -> None:
     """A warning of the line of the user's own code that is being run."""
     frame = sys._getframe()
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in NOT_THE_CALLER:
