@@ -14,7 +14,15 @@ from jaxtyping import Array
 
 from ..nets import Erf, Gelu
 from ..nets.base import is_known
-from ..numerics import affine_defect, angle_of_defect, arcsine_ratio, arcsine_ratio_of_square, materialise, safe_sqrt
+from ..numerics import (
+    affine_defect,
+    angle_of_defect,
+    arcsine_ratio,
+    arcsine_ratio_of_square,
+    as_defect,
+    materialise,
+    safe_sqrt,
+)
 from ..numerics.doubled import Doubled, add, arctangent, constant, divide, multiply, negative, root
 from .activations import Dual, doubled_second_moment, dual, second_moment
 from .kernel import Needs
@@ -104,7 +112,7 @@ def _(layer: Erf, k11: Array, k22: Array, d: Array) -> Dual:
     angle = jnp.where(small, rho * ratio, jnp.where(rho < 0, -other, other))
     inverse = one.scale * two.scale
     far = 1 - angle * jnp.where(small, inverse, norm1 * norm2)
-    d_out = jnp.clip(jnp.where(near, start + pair.sine * ratio * inverse, far), 0, 2)
+    d_out = as_defect(jnp.where(near, start + pair.sine * ratio * inverse, far))
     e = scale * jnp.where(near, pair.size * (1 - d_out) / inverse, angle * jnp.where(small, pair.size, 1))
     e_prime = scale * w * one.rest_root * two.rest_root / pair.cosine
     if is_known(layer.c) and layer.c == 0:
@@ -150,7 +158,7 @@ def _(layer: Gelu, k11: Array, k22: Array, d: Array) -> Dual:
     size = one.scale * two.scale
     start, near = _start(one, two, d)
     d_out = jnp.where(near, start + fall * size, lost * size)
-    return own1.deviation * own2.deviation * (1 - d_out), e_prime, jnp.clip(d_out, 0, 2)
+    return own1.deviation * own2.deviation * (1 - d_out), e_prime, as_defect(d_out)
 
 
 class GeluOwn(NamedTuple):

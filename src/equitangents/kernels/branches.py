@@ -2,9 +2,8 @@ r"""Branches at infinite width: $k = \sum_i p_i k_i$ of joined channels, $k = \p
 
 import functools
 
-import jax.numpy as jnp
-
 from ..nets import Concatenate, Product
+from ..numerics import as_defect
 from .kernel import Kernel, Needs, diagonal
 from .linear import scaled
 from .propagate import dependent, draws_weights, independent_sum, needs, propagate
@@ -32,7 +31,7 @@ def _times(a: Kernel, b: Kernel) -> Kernel:
     ntk = a.ntk * b.k12 + a.k12 * b.ntk
     k11 = None if a.k11 is None or b.k11 is None else a.k11 * b.k11
     k22 = None if a.k22 is None or b.k22 is None else a.k22 * b.k22
-    d = None if a.d is None or b.d is None else jnp.clip(a.d + b.d - a.d * b.d, 0, 2)
+    d = None if a.d is None or b.d is None else as_defect(a.d + b.d - a.d * b.d)
     return Kernel(k11, a.k12 * b.k12, k22, d, ntk, a.sites, False)
 
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..nets import AbRelu, Abs, Cos, Exp, ExpNormalized, Gabor, Gaussian, Identity, LeakyRelu, Rbf, Relu, Sign, Sin
-from ..numerics import angle_of_defect, relu_defect, safe_divide, safe_sqrt
+from ..numerics import angle_of_defect, as_defect, relu_defect, safe_divide, safe_sqrt
 from .activations import Dual, dual
 from .kernel import half_distance
 
@@ -92,7 +92,7 @@ def _sine(a: Array, b: Array, mirror: Array, k11: Array, k22: Array, d: Array) -
     s1, s2 = (_sine_size(mirror, k, f, b) for k, f in ((k11, f1), (k22, f2)))
     steps = safe_divide(mirror * (f2 - f1) * (f1 + f2), s1 + s2)
     inverse1, inverse2 = (safe_divide(jnp.ones_like(s), s) for s in (s1, s2))  # of tiny ones a product is too large
-    d_out = jnp.clip((apart - steps**2 / 2) * inverse1 * inverse2, 0, 2)
+    d_out = as_defect((apart - steps**2 / 2) * inverse1 * inverse2)
     return a**2 / 2 * (difference - total), a**2 * b**2 / 2 * (difference + total), d_out
 
 

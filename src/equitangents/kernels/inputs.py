@@ -11,7 +11,7 @@ from jax import lax
 from jaxtyping import Array
 
 from ..nets import AbstractLayer, Concatenate, Embedding, Masked, Parallel, Product, Serial
-from ..numerics import difference_defect, materialise, safe_divide, safe_sqrt
+from ..numerics import as_defect, difference_defect, materialise, safe_divide, safe_sqrt
 from ..numerics.doubled import finite, mean_square, with_slope_of
 from .kernel import Needs
 
@@ -85,7 +85,7 @@ def input_covariances(one: Batch, two: Batch, needs: Needs) -> tuple[Array, Arra
     if needs.variances == "none":
         return k12, None
     d = _over_channels(lambda a, b: (a - b) ** 2, _unit(f1), _unit(f2), pairs) / 2
-    return k12, materialise(jnp.clip(d, 0, 2).reshape(shape))
+    return k12, materialise(as_defect(d).reshape(shape))
 
 
 def _over_channels(function: Callable[[Array, Array], Array], f1: Array, f2: Array, pairs: bool) -> Array:
@@ -173,7 +173,7 @@ def _defects(x1: Array, x2: Array, scale1: Array, scale2: Array, same: Array | N
 @_defects.defjvp
 def _(primals, tangents):
     r"""$(u_1 - u_2) \cdot (\dot u_1 - \dot u_2)$ with u = scale * x, by matrix products where no pair is near."""
-    x1, x2, scale1, scale2, _ = primals
+    x1, x2, scale1, scale2, same = primals
     dx1, dx2, dscale1, dscale2, _ = tangents
     u1, u2 = x1 * scale1[:, None], x2 * scale2[:, None]
     du1, du2 = dx1 * scale1[:, None] + x1 * dscale1[:, None], dx2 * scale2[:, None] + x2 * dscale2[:, None]
@@ -188,9 +188,10 @@ def _(primals, tangents):
     def differences(u1: Array, u2: Array, du1: Array, du2: Array) -> Array:
         return jnp.sum((u1[:, None] - u2[None]) * (du1[:, None] - du2[None]), axis=-1)
 
-    near = jnp.any((d > 0) & (d < NEAR))
+    apart = jnp.ones_like(d, bool) if same is None else ~same
+    near = jnp.any(apart & (d < NEAR))
     tangent = lax.cond(near, differences, products, u1, u2, du1, du2)
-    return d, jnp.where(d > 0, tangent, 0)
+    return d, jnp.where(apart, tangent, 0)
 
 
 def _masked(net: AbstractLayer, x: Array) -> tuple[Array, Array | None]:

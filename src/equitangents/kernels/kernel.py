@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..nets import AbstractLayer
-from ..numerics import safe_divide, safe_sqrt
+from ..numerics import as_defect, safe_divide, safe_sqrt
 
 
 class Kernel(eqx.Module):
@@ -131,7 +131,7 @@ def variances_of(layer: AbstractLayer, k: Kernel) -> tuple[Array, Array]:
 def defect_from_covariance(k11: Array, k12: Array, k22: Array) -> Array:
     """1 - k12 / sqrt(k11 k22), clipped to [0, 2]; loses digits where it is small. Zero variances give 0."""
     size = safe_sqrt(k11 * k22)
-    return jnp.where(size > 0, jnp.clip(1 - safe_divide(k12, size), 0, 2), 0)
+    return jnp.where(size > 0, as_defect(1 - safe_divide(k12, size)), 0)
 
 
 def half_distance(k11: Array, k22: Array, d: Array) -> Array:
@@ -144,4 +144,4 @@ def defect_from_distance(k11: Array, k22: Array, q: Array) -> Array:
     """The inverse of `half_distance`, clipped to [0, 2]. Zero variances give 0."""
     r1, r2 = safe_sqrt(k11), safe_sqrt(k22)
     apart = safe_divide(k11 - k22, r1 + r2)
-    return jnp.clip(safe_divide(q - apart**2 / 2, r1 * r2), 0, 2)
+    return as_defect(safe_divide(q - apart**2 / 2, r1 * r2))

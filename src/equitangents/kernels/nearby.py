@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..numerics import safe_divide, safe_sqrt
+from ..numerics import as_defect, safe_divide, safe_sqrt
 
 Expectations = Callable[[Array, Array, Array], tuple[Array, Array]]
 
@@ -61,7 +61,7 @@ def defect_after(expectations: Expectations, k11: Array, k22: Array, d: Array, s
     """
     size = safe_sqrt(expectations(k11, k11, jnp.zeros_like(k11))[0])
     size = size * safe_sqrt(expectations(k22, k22, jnp.zeros_like(k22))[0])
-    far = jnp.where(size > 0, jnp.clip(1 - safe_divide(expectations(k11, k22, d)[0], size), 0, 2), 0)
+    far = jnp.where(size > 0, as_defect(1 - safe_divide(expectations(k11, k22, d)[0], size)), 0)
     if not smooth:
         return far
     metric1, metric2 = (variance_metric(lambda a, b: expectations(a, b, jnp.zeros_like(a))[0], k) for k in (k11, k22))
@@ -75,4 +75,4 @@ def defect_after(expectations: Expectations, k11: Array, k22: Array, d: Array, s
     ):  # in sqrt(d), as the angle may enter
         mean = mean + 2 * node * weight * expectations(k11, k22, inside * node**2)[1]
     slope = safe_divide(safe_sqrt(k11) * safe_sqrt(k22), size)
-    return jnp.where(near, jnp.clip(start + slope * inside * mean, 0, 2), far)
+    return jnp.where(near, as_defect(start + slope * inside * mean), far)

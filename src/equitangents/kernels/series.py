@@ -23,6 +23,7 @@ from ..numerics import (
     SINGLE,
     Expansion,
     StridedRule,
+    as_defect,
     expansion,
     hermite_coefficients,
     hermite_rule,
@@ -128,7 +129,7 @@ def series_of(layer: AbstractActivation, plan: TablePlan | PlainPlan, k11: Array
     inverse = one.scale * two.scale
     start, near = defect_of_variances(one.metric, two.metric, one.log, two.log)
     start = jnp.where(near, start, 1 - one.mean * two.mean - inverse * aligned)
-    d_out = jnp.clip(start + inverse * fall, 0, 2)
+    d_out = as_defect(start + inverse * fall)
     return one.size * two.size * (1 - d_out), e_prime, d_out
 
 

@@ -20,6 +20,7 @@ from .safe import angle_of_defect as angle_of_defect
 from .safe import arcsin_safe as arcsin_safe
 from .safe import arcsine_ratio as arcsine_ratio
 from .safe import arcsine_ratio_of_square as arcsine_ratio_of_square
+from .safe import as_defect as as_defect
 from .safe import difference_defect as difference_defect
 from .safe import relu_defect as relu_defect
 from .safe import safe_divide as safe_divide

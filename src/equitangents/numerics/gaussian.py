@@ -16,7 +16,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from jaxtyping import Array
 
-from .safe import _to_array, safe_divide, safe_sqrt
+from .safe import _to_array, as_defect, safe_divide, safe_sqrt
 
 Function = Callable[[Array], Array]
 
@@ -122,7 +122,7 @@ def _kinked(integrand: Callable, k11: Array, k22: Array, d: Array, kinks: Sequen
 
 
 def _expect(integrand: Callable, k11: Array, k22: Array, d: Array, kinks: Sequence[float], nodes: int):
-    d = jnp.clip(d, 0, 2)
+    d = as_defect(d)
     return _kinked(integrand, k11, k22, d, kinks, nodes) if kinks else _smooth(integrand, k11, k22, d, nodes)
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
-from .safe import safe_sqrt
+from .safe import as_defect, safe_sqrt
 
 Function = Callable[[Array], Array]
 Parity = Literal["odd", "even", "none"]
@@ -140,7 +140,7 @@ def series_dual(one: Expansion, two: Expansion, d: Array, parity: Parity = "none
         product = one.slopes[0] * two.slopes[0]
         tails, slopes = rho * tails + d * (total + product), slopes * base + product
         apart = apart + (one.unit[1] - two.unit[1]) ** 2
-    d_out = jnp.clip(apart / 2 + one.scale * two.scale * tails, 0, 2)
+    d_out = as_defect(apart / 2 + one.scale * two.scale * tails)
     return one.size * two.size * (1 - d_out), slopes, d_out
 
 

@@ -47,6 +47,23 @@ def safe_divide(a: ArrayLike, b: ArrayLike) -> Array:
 
 
 @jax.custom_jvp
+def as_defect(d: ArrayLike) -> Array:
+    """d clipped to [0, 2], with the derivative 1 at both ends: where two inputs coincide d is 0, its second is not.
+
+    >>> float(as_defect(-0.1)), float(jax.grad(as_defect)(0.0)), float(jax.grad(as_defect)(-0.1))
+    (0.0, 1.0, 0.0)
+    """
+    return jnp.clip(_to_array(d), 0, 2)
+
+
+@as_defect.defjvp
+def _(primals, tangents):
+    (d,), (dd,) = primals, tangents
+    d = _to_array(d)
+    return as_defect(d), jnp.where((d >= 0) & (d <= 2), dd, 0)
+
+
+@jax.custom_jvp
 def arcsin_safe(x: ArrayLike) -> Array:
     r"""$\arcsin x$ in $[-\pi/2, \pi/2]$, of x clipped to [-1, 1]; derivative 0 where $|x| \ge 1$.
 
@@ -105,7 +122,7 @@ def _polynomial(x: Array, integrated: bool) -> Array:
 
 def _fold(d: Array) -> tuple[Array, Array]:
     """d clipped to [0, 2], and the smaller of d and 2 - d, which is exact."""
-    d = jnp.clip(d, 0, 2)
+    d = as_defect(d)
     return d, jnp.minimum(d, 2 - d)
 
 
