@@ -205,6 +205,20 @@ def test_products_with_patches_are_read_as_convolutions():
         assert site.inputs == 2 * np.prod(layer.window)
 
 
+def test_kernels_of_convolutions_have_derivatives_both_ways(getkey):
+    apply, params = net(Conv(3, (2, 2)), Tanh(), Conv(2, (2, 2)), GlobalAvgPool(), Dense(1))(getkey(), (3, 3, 2))
+    x, direction = jr.normal(getkey(), (2, 3, 3, 2)), jax.tree.map(jnp.ones_like, params)
+
+    def k(p):
+        return jnp.sum(jnp.sin(empirical_ntk(apply, p, x)))
+
+    forward = jax.jvp(k, (params,), (direction,))[1]
+    backward = sum(jnp.sum(leaf) for leaf in jax.tree.leaves(jax.grad(k)(params)))
+    h = 1e-5
+    up, down = (k(jax.tree.map(lambda a, s=s: a + s * h, params)) for s in (1, -1))
+    np.testing.assert_allclose([forward, backward], (up - down) / (2 * h), rtol=1e-7)
+
+
 def test_complex_parameters_count_as_two_real_ones(getkey):
     w = lax.complex(*jr.normal(getkey(), (2, 3, 4)))
     v = lax.complex(*jr.normal(getkey(), (2, 4, 2)))

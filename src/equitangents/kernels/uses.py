@@ -188,7 +188,7 @@ def _convolution(params: dict[str, Any]) -> Callable[[Array, Array], Array]:
         return convolution(x, w)
 
     def forward(x: Array, w: Array) -> tuple[Array, tuple[Array, Array]]:
-        return product(x, w), (x, w)
+        return convolution(x, w), (x, w)  # not `product`, which has no forward derivative
 
     def backward(given: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
         x, w = given
