@@ -2,13 +2,15 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
 from equitangents.gauge import Links, plaquettes
 from equitangents.studies.theory import find, run_theory
 from equitangents.studies.theory.loops.config import LoopsConfig, check
-from equitangents.studies.theory.loops.work import drawn, targets, turned
+from equitangents.studies.theory.loops.networks import loop_network
+from equitangents.studies.theory.loops.work import begun, drawn, targets, turned
 
 TINY = LoopsConfig(betas=(2.0,), side=4, sides=(4, 6), train=8, test=2, sweeps=2, loops=1, steps=200, batch=4, width=4)
 
@@ -33,6 +35,27 @@ def test_equivariant_networks_learn_plaquettes_and_plain_ones_depend_on_the_gaug
         np.testing.assert_allclose(good["turned-4"], good["error-4"], rtol=0.01, atol=1e-6)
         assert np.abs(bad["turned-4"] - bad["error-4"]).max() > 0.01 * bad["error-4"].mean()
     assert "| 1 x 1 | gauge equivariant (L-CB) |" in (tmp_path / "report.md").read_text()
+
+
+def test_a_network_that_grows_keeps_its_layers_and_begins_without_a_bias():
+    small, large = loop_network((2, 2)), loop_network((2, 4))
+    first, learned = begun(small, (4, 4, 2, 2, 2), 0, None)
+    assert learned == 0
+    grown, learned = begun(large, (4, 4, 2, 2, 2), 1, first)
+    assert (len(grown), learned) == (len(first) + 1, 3)
+    for k in range(learned):
+        for one, other in zip(jax.tree.leaves(first[k]), jax.tree.leaves(grown[k]), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert not np.any(grown[-1]["b"])
+    assert begun(large, (4, 4, 2, 2, 2), 2, grown)[1] == len(grown)
+
+
+@pytest.mark.slow
+def test_loops_of_four_by_four_are_learned_by_way_of_smaller_ones(tmp_path):
+    config = dataclasses.replace(TINY, loops=4, steps=400, train=64, sides=(4,))
+    run_theory(find("wilson-loops"), config, tmp_path)
+    with np.load(tmp_path / "pieces" / "equivariant-4x4-0.npz") as found:
+        assert found["error-4"].mean() < 0.1 * found["variance-4"].mean()
 
 
 @pytest.mark.parametrize(

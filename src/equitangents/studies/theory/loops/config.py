@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 
-from .networks import LAYERS
-
-LOOPS = tuple(LAYERS)
+LOOPS = ((1, 1), (1, 2), (2, 2), (4, 4))
 
 
 @dataclass(frozen=True)
@@ -17,7 +15,7 @@ class LoopsConfig:
     train, test: numbers of configurations.
     sweeps: of the heat bath before the first and between configurations.
     loops: how many of `LOOPS`.
-    steps, batch: of Adam.
+    steps, batch: of Adam, for each loop that a network learns on its way (`LEARNED`).
     rate, plain_rate: of Adam, for equivariant and for plain networks.
     seeds: networks of each kind.
     width, depth: of the plain network.

@@ -8,8 +8,17 @@ from ....gauge.layers import LCB, Plaquettes, Trace
 from ....nets import Conv, Relu, Serial
 from ....nets.base import AbstractLayer, Params, Shape
 
-LAYERS = {(1, 1): (2,), (1, 2): (4,), (2, 2): (4, 4), (4, 4): (4, 4, 4, 4)}
-"""Channels of the L-CB layers for a loop: each can double the loops that its input holds."""
+LAYERS = {
+    (1, 1): ((2, 1),),
+    (1, 2): ((4, 1),),
+    (2, 2): ((4, 1), (4, 1)),
+    (2, 4): ((4, 1), (4, 1), (4, 2)),
+    (4, 4): ((4, 1), (4, 1), (4, 2), (4, 2)),
+}
+"""Channels and reach of the L-CB layers for a loop: each doubles one side, and carries loops as far as that is long."""
+
+LEARNED = {(4, 4): ((2, 2), (2, 4), (4, 4))}
+"""Loops that are learned one after the other on the way to a large one, each from the layers of the one before."""
 
 
 class LinkEntries(AbstractLayer):
@@ -25,7 +34,8 @@ class LinkEntries(AbstractLayer):
 
 def loop_network(size: tuple[int, int]) -> Serial:
     """The gauge equivariant network for loops of this size."""
-    return Serial(Plaquettes(), *(LCB(channels) for channels in LAYERS[size]), Trace(), Conv(1, (1, 1), sigma_b=1.0))
+    layers = (LCB(channels, reach=reach) for channels, reach in LAYERS[size])
+    return Serial(Plaquettes(), *layers, Trace(), Conv(1, (1, 1), sigma_b=1.0))
 
 
 def plain_network(width: int, depth: int) -> Serial:

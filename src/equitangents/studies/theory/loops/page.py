@@ -6,6 +6,7 @@ from .... import plots
 from ...piece import Get
 from ..study import Drawing, Page, Section, Table
 from .config import LOOPS, LoopsConfig
+from .networks import LEARNED
 from .work import KINDS, network_name
 
 NAMES = {"equivariant": "gauge equivariant (L-CB)", "plain": "convolutional, on link entries"}
@@ -52,12 +53,23 @@ def page(config: LoopsConfig, get: Get) -> Page:
         "Half of the real trace of a Wilson loop at single sites of test configurations: network against truth, "
         "gauge equivariant above, convolutional below.",
     )
+    on_the_way = "; ".join(
+        f"{a} x {b} by way of {', '.join(f'{c} x {d}' for c, d in LEARNED[a, b][:-1])}"
+        for a, b in loops
+        if (a, b) in LEARNED
+    )
+    grown = (
+        f" Some are learned after smaller ones, with as many steps for each and the layers of the one before to begin "
+        f"with: {on_the_way}."
+        if on_the_way
+        else ""
+    )
     text = (
         f"SU(2) links on {config.side} x {config.side} sites from the heat bath at beta = "
         f"{', '.join(f'{b:g}' for b in config.betas)}, each from its own chain of {config.sweeps} sweeps from a hot "
         f"start; {config.train} to train on, {config.test} to test. Both kinds predict half of the real trace of the "
         f"loop that starts at each site, by {config.steps} steps of Adam on the mean squared error, at rates of "
-        f"{config.rate:g} (equivariant) and {config.plain_rate:g} (convolutional).",
+        f"{config.rate:g} (equivariant) and {config.plain_rate:g} (convolutional).{grown}",
         "Errors are mean squares over sites, in units of the variance of the loop over sites: 1 is what a constant "
         "gets. In the last column the links of the test are in another, random gauge, where no true answer has changed."
         + (" Brackets: the least and the largest of the networks." if config.seeds > 1 else ""),

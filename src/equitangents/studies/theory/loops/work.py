@@ -15,9 +15,10 @@ from ....nets import Serial
 from ...piece import Arrays, Get, Piece
 from ...precision import single
 from .config import LOOPS, LoopsConfig
-from .networks import loop_network, plain_network
+from .networks import LEARNED, loop_network, plain_network
 
 KINDS = ("equivariant", "plain")
+GROWN, SLOW = 1 / 3, 0.3  # rates of a network that has grown, and of its old layers beside the new one
 
 
 def pieces(config: LoopsConfig) -> list[Piece]:
@@ -31,7 +32,8 @@ def pieces(config: LoopsConfig) -> list[Piece]:
             for seed in range(config.seeds):
                 needs = tuple(name for name, _, _ in lattices(config))
                 net = repr(network(config, loop, kind))
-                how = (loop, kind, seed, config.steps, config.batch, rate_of(config, kind), net)
+                grown = (LEARNED[loop], GROWN, SLOW) if loop in LEARNED else ()
+                how = (loop, kind, seed, config.steps, config.batch, rate_of(config, kind), net, *grown)
                 work = functools.partial(trained, config, loop, kind, seed)
                 out.append(Piece(network_name(loop, kind, seed), kind, how, work, needs=needs))
     return out
@@ -95,10 +97,12 @@ def rate_of(config: LoopsConfig, kind: str) -> float:
 
 def trained(config: LoopsConfig, loop: tuple[int, int], kind: str, seed: int, get: Get) -> Arrays:
     """Mean squared errors of a trained network on each set, and on the same links in another gauge."""
-    train = get("train")["links"]
-    net = network(config, loop, kind)
-    with single():
-        params = fit(net, train, targets(train, loop), config.steps, config.batch, rate_of(config, kind), seed)
+    train, params = get("train")["links"], None
+    for part in LEARNED.get(loop, (loop,)):
+        net = network(config, part, kind)
+        with single():
+            params, learned = begun(net, train.shape[1:], seed, params)
+            params = fit(net, params, learned, train, targets(train, part), config, rate_of(config, kind), seed)
     out = {"weights": np.asarray(sum(leaf.size for leaf in jax.tree.leaves(params)))}
     for side in config.sides:
         links = get(f"test-{side}")["links"]
@@ -120,13 +124,46 @@ def turned(links: np.ndarray, seed: int) -> Any:
     return gauge_transform(field, omega.astype(links.dtype)).array
 
 
-def fit(net: Serial, x: np.ndarray, y: np.ndarray, steps: int, batch: int, rate: float, seed: int) -> Any:
-    """Adam with a cosine decay on the mean squared error at sites."""
-    _, params = net.init(jr.key(seed), x.shape[1:])
-    params = jax.tree.map(lambda a: a.astype(jnp.float32), params)
-    optimiser = optax.chain(
-        optax.clip_by_global_norm(1.0), optax.adam(optax.warmup_cosine_decay_schedule(0, rate, steps // 20 + 1, steps))
-    )
+def begun(net: Serial, shape: tuple[int, ...], seed: int, before: Any) -> tuple[list[Any], int]:
+    """Weights drawn from the seed, those that a network learned before in place of the first; and how many these are.
+
+    A network that grows by one layer has the trace and the readout drawn anew, without a bias, so that the first
+    gradients are those of the new layer.
+    """
+    _, params = net.init(jr.key(seed), shape)
+    learned = 0
+    if before is not None:
+        learned = len(before) if len(before) == len(params) else len(before) - 2
+        if learned < len(params):
+            params[-1] = params[-1] | {"b": jnp.zeros_like(params[-1]["b"])}
+        params = [*before[:learned], *params[learned:]]
+    return jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), params), learned
+
+
+def fit(
+    net: Serial,
+    params: list[Any],
+    learned: int,
+    x: np.ndarray,
+    y: np.ndarray,
+    config: LoopsConfig,
+    rate: float,
+    seed: int,
+) -> list[Any]:
+    """Adam with a cosine decay on the mean squared error at sites; layers learned before move more slowly than new."""
+    steps = config.steps
+
+    def adam(rate: float) -> optax.GradientTransformation:
+        return optax.adam(optax.warmup_cosine_decay_schedule(0, rate, steps // 20 + 1, steps))
+
+    if 0 < learned < len(params):
+        kind = [
+            jax.tree.map(lambda _, k=k: "learned" if k < learned else "new", layer) for k, layer in enumerate(params)
+        ]
+        rule = optax.multi_transform({"learned": adam(GROWN * SLOW * rate), "new": adam(GROWN * rate)}, kind)
+    else:
+        rule = adam(rate)
+    optimiser = optax.chain(optax.clip_by_global_norm(1.0), rule)
 
     @jax.jit
     def run(params: Any, x: jax.Array, y: jax.Array) -> Any:
@@ -136,7 +173,7 @@ def fit(net: Serial, x: np.ndarray, y: np.ndarray, steps: int, batch: int, rate:
 
         def step(state: tuple[Any, Any], key: jax.Array) -> tuple[tuple[Any, Any], None]:
             params, inner = state
-            gradient = jax.grad(loss)(params, jr.choice(key, len(x), (batch,), replace=False))
+            gradient = jax.grad(loss)(params, jr.choice(key, len(x), (config.batch,), replace=False))
             updates, inner = optimiser.update(gradient, inner, params)
             return (optax.apply_updates(params, updates), inner), None
 
