@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gauge_cases import draw_gauge
 
-from equitangents.gauge import Links, chern_number, flux, gauge_transform, links_from_bands
+from equitangents.gauge import Links, chern_number, flux, gauge_transform, links_from_bands, plaquettes
 from equitangents.gauge.chern import (
     ChernData,
     ChernTraining,
@@ -67,6 +67,16 @@ def test_the_same_batch_comes_from_the_same_seed_and_number(trivial, label):
     assert (not chern.any()) == trivial
 
 
+def test_a_share_of_smooth_links_reaches_down_to_the_vacuum_and_all_others_are_as_they_were():
+    rough, mixed = (ChernData(3, (4, 4), batch=100, smooth=share).draw(0, 3)[0] for share in (0.0, 0.4))
+    np.testing.assert_array_equal(mixed[40:], rough[40:])
+    one = np.broadcast_to(np.eye(3), mixed.shape)
+    np.testing.assert_allclose(mixed @ mixed.swapaxes(-1, -2).conj(), one, atol=1e-5)
+    away = [np.abs(plaquettes(Links(u[:40], "U(3)")) - np.eye(3)).mean((1, 2, 3, 4, 5)) for u in (mixed, rough)]
+    assert away[0].min() < 0.1 and np.mean(away[0]) < away[1].min()
+    assert ChernData(3, (4, 4), batch=10, smooth=0.4).haar() == ChernData(3, (4, 4), batch=10)
+
+
 def test_trivial_links_that_do_not_come_are_an_error(monkeypatch):
     monkeypatch.setattr("equitangents.gauge.chern.data.TRIES", 1)
     with pytest.raises(RuntimeError, match="expected 8 trivial links"):
@@ -79,6 +89,7 @@ def test_trivial_links_that_do_not_come_are_an_error(monkeypatch):
         (lambda: ChernData(0), "at least 1 band"),
         (lambda: ChernData(sites=(1, 5)), "at least 2 x 2"),
         (lambda: ChernData(label="both"), "expected label 'trlog' or 'det'"),
+        (lambda: ChernData(smooth=1.5), "expected a share of smooth links from 0 to 1"),
         (lambda: ChernTraining(steps=0), "expected steps >= 1"),
         (lambda: ChernTraining(piece=5), "expected pieces that divide the batch of 64, got 5"),
     ],

@@ -18,7 +18,7 @@ from equitangents.studies.theory.run import theory_toml
 ONE = Run("one", channels=(4,), steps=5, each=2, batch=8)
 SMALL = ChernConfig(
     grid=3,
-    runs=(ONE, Run("exact", "exact", 2, steps=0), Run("cnn", "cnn", gauge="axial", channels=(4,), steps=1, batch=8)),
+    runs=(ONE, Run("exact", "exact", 2, steps=0), Run("cnn", "cnn", links="axial", channels=(4,), steps=1, batch=8)),
     grids=(3, 4),
     count=20,
     insulators=10,

@@ -28,6 +28,9 @@ def train(
         "trlog"
     ),
     trivial: Annotated[bool, typer.Option("--trivial", help="Train on links of Chern number 0 alone.")] = False,
+    smooth: Annotated[
+        float, typer.Option(help="Share of links near 1, as those of bands on a fine grid are; 0.5 for band models.")
+    ] = 0.0,
     steps: Annotated[int, typer.Option(help="Of Adam, in all.")] = 800,
     channels: Annotated[str, typer.Option(help="Of each block.")] = "16,8,8",
     batch: Annotated[int, typer.Option(help="Links in a step.")] = 64,
@@ -40,7 +43,7 @@ def train(
     from ..files import locked
     from ..gauge.chern import ChernData, ChernTraining, resume, save_state, train_steps
 
-    data = ChernData(bands, (grid, grid), label, trivial, batch)
+    data = ChernData(bands, (grid, grid), label, trivial, batch, smooth)
     weight = float(grid) if trivial else 1.0  # the square root of the number of sites, see `chern_loss`
     training = ChernTraining(data, channels=numbers(channels), steps=steps, weight=weight, seed=seed)
     with locked(out), Bar() as bar:
@@ -100,7 +103,7 @@ def evaluate(
         factor = scale.factor
         say(f"Trained on trivial links: outputs are divided by {factor:.3f} +- {scale.error:.3f}, from 1000 others.")
     if model is None:
-        links, exact = fresh(data.on(sites), count, seed), None
+        links, exact = fresh(data.haar().on(sites), count, seed), None
     else:
         links, exact = draw_bands(model, data.bands, sites, count, seed)
     found = compare(net, state.params, links, data.label, factor=factor)

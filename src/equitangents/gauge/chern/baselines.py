@@ -118,10 +118,6 @@ class NetworkTraining(ChernTraining):
 class AxialData(ChernData):
     """The same links in one gauge, `axial`."""
 
-    def in_random_gauge(self) -> ChernData:
-        """The same links as they were drawn."""
-        return ChernData(self.bands, self.sites, self.label, self.trivial, self.batch)
-
     def draw(self, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
         links, chern = super().draw(seed, number)
         return axial(links), chern

@@ -6,6 +6,7 @@ import jax
 import jax.random as jr
 import numpy as np
 
+from ..algebra import exponential, random_algebra, scaled
 from ..haar import random_links
 from ..links import Links
 from ..topology import flux
@@ -15,7 +16,10 @@ TRIES = 64  # batches drawn for one of trivial links; at 5 x 5 about a fifth of 
 
 @dataclass(frozen=True)
 class ChernData:
-    """Batches of Haar links of U(N) and their labels: the n-th batch of a seed is always the same.
+    r"""Batches of Haar links of U(N) and their labels: the n-th batch of a seed is always the same.
+
+    Plaquettes of Haar links of several bands are hardly ever near 1, as all are where a grid resolves a band structure.
+    A share of smooth links, $e^{s P}$ with P of `random_algebra` and s uniform in [0, 1] for each lattice, shows these.
 
     Attributes:
         bands: N, the number of filled bands.
@@ -23,6 +27,7 @@ class ChernData:
         label: "trlog" or "det"; see `chern_number`.
         trivial: only links whose label is 0.
         batch: links in a batch.
+        smooth: share of a batch that are smooth links.
 
     Raises:
         ValueError: numbers that make no sense.
@@ -33,12 +38,15 @@ class ChernData:
     label: str = "trlog"
     trivial: bool = False
     batch: int = 64
+    smooth: float = 0.0
 
     def __post_init__(self):
         if self.bands < 1 or self.batch < 1:
             raise ValueError(f"expected at least 1 band and a batch of at least 1, got {self.bands} and {self.batch}.")
         if len(self.sites) != 2 or min(self.sites) < 2:
             raise ValueError(f"expected a lattice of two dimensions, at least 2 x 2, got {self.sites}.")
+        if not 0 <= self.smooth <= 1:
+            raise ValueError(f"expected a share of smooth links from 0 to 1, got {self.smooth}.")
         if self.label not in ("trlog", "det"):
             raise ValueError(f"expected label 'trlog' or 'det', got {self.label!r}.")
 
@@ -50,6 +58,21 @@ class ChernData:
     def on(self, sites: tuple[int, int]) -> "ChernData":
         """The same on another lattice."""
         return replace(self, sites=sites)
+
+    def haar(self) -> "ChernData":
+        """The same of Haar links alone, in a random gauge."""
+        return ChernData(self.bands, self.sites, self.label, self.trivial, self.batch)
+
+    def links(self, key: jax.Array, count: int) -> np.ndarray:
+        """(count, *sites, 2, N, N), in the precision JAX is set to; smooth ones first."""
+        rough = np.asarray(random_links(key, self.group, self.sites, (count,)).array)
+        smooth = int(self.smooth * count)
+        if not smooth:
+            return rough
+        size, direction = jr.split(jr.fold_in(key, 1))
+        p = random_algebra(direction, self.group, (smooth, *rough.shape[1:]), rough.dtype)
+        s = jr.uniform(size, (smooth, 1, 1, 1, 1, 1), p.real.dtype)
+        return np.concatenate([np.asarray(exponential(scaled(s, p))), rough[smooth:]])
 
     def draw(self, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Batch `number` of a seed: links (batch, *sites, 2, N, N), complex64, and Chern numbers (batch,), float32."""
@@ -68,9 +91,8 @@ class ChernData:
 
 
 def labelled(data: ChernData, key: jax.Array, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` Haar links and their Chern numbers."""
-    links = random_links(key, data.group, data.sites, (count,))
-    array = np.asarray(links.array)
+    """`count` links and their Chern numbers."""
+    array = data.links(key, count)
     return array.astype(np.complex64), chern_of(array, data.group, data.label)
 
 

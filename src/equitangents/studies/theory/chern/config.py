@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from ....gauge.chern import ChernData
 from ....gauge.chern.baselines import NETWORKS, AxialData, NetworkTraining
 
-GAUGES = ("random", "axial")
+LINKS = ("random", "axial", "mixed")
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Run:
         bands: N.
         label: "trlog" or "det".
         trivial: only links whose label is 0; outputs are rescaled on links that are not.
-        gauge: of the links it is trained on, "random" or "axial".
+        links: that it is trained on: Haar links in a "random" gauge or in the "axial" one, or "mixed" with smooth ones.
         norm: with `TrNorm`.
         spread, weight: of the term of the loss that keeps outputs from collapsing.
         channels: of each block, or widths of hidden layers.
@@ -33,7 +33,7 @@ class Run:
     bands: int = 1
     label: str = "trlog"
     trivial: bool = False
-    gauge: str = "random"
+    links: str = "random"
     norm: bool = True
     spread: float = 0.5
     weight: float = 1.0
@@ -47,9 +47,10 @@ class Run:
 
     def training(self, grid: int, seed: int) -> NetworkTraining:
         """What trains it."""
-        kind = AxialData if self.gauge == "axial" else ChernData
+        kind = AxialData if self.links == "axial" else ChernData
+        smooth = 0.5 if self.links == "mixed" else 0.0
         return NetworkTraining(
-            data=kind(self.bands, (grid, grid), self.label, self.trivial, self.batch),
+            data=kind(self.bands, (grid, grid), self.label, self.trivial, self.batch, smooth),
             channels=self.channels,
             norm=self.norm,
             steps=max(1, self.steps),
@@ -95,7 +96,7 @@ def check(config: ChernConfig) -> None:
     for run in config.runs:
         if not all(c.isalnum() or c == "-" for c in run.name) or not run.name:
             raise ValueError(f"runs: expected names of letters, digits and hyphens, got {run.name!r}; rename it.")
-        for field, known in (("network", NETWORKS), ("gauge", GAUGES)):
+        for field, known in (("network", NETWORKS), ("links", LINKS)):
             if getattr(run, field) not in known:
                 raise ValueError(
                     f"{run.name}: expected {field} to be one of {', '.join(known)}, got {getattr(run, field)!r}; "
@@ -113,7 +114,7 @@ def check(config: ChernConfig) -> None:
 TWO = Run("two-bands", bands=2, steps=2000, each=250)
 TRIVIAL = Run("two-bands-trivial", bands=2, trivial=True, weight=5.0, steps=2000, each=200)
 MANY = Run("three-bands", bands=3, channels=(32, 16, 8), steps=2000, batch=32, each=200)
-FOUR = replace(MANY, name="four-bands", bands=4, steps=3000)
+FOUR = replace(MANY, name="four-bands", bands=4, steps=10_000)
 CNN = Run("cnn", network="cnn", channels=(64, 64, 64), steps=3000, each=600)
 SPEC = Run("deep-spec-1", network="deep-spec", channels=(64, 64), steps=3000, rate=1e-2, each=1000)
 ONE_TRIVIAL = Run("one-band-trivial", trivial=True, weight=5.0, steps=1200)
@@ -121,9 +122,11 @@ PRESETS = {
     "quick": ChernConfig(),
     "full": ChernConfig(
         preset="full",
+        grids=(5, 6, 8, 10, 12, 15),
         runs=(
             Run("one-band", steps=1200, seeds=3),
             replace(TWO, seeds=3),
+            replace(TWO, name="two-bands-mixed", links="mixed"),
             replace(TRIVIAL, seeds=3),
             replace(ONE_TRIVIAL, seeds=3),
             Run("exact-1", "exact", 1, steps=0),
@@ -131,9 +134,10 @@ PRESETS = {
             SPEC,
             replace(SPEC, name="deep-spec-2", bands=2),
             replace(SPEC, name="deep-spec-4", bands=4),
-            replace(CNN, name="cnn-axial", gauge="axial"),
+            replace(CNN, name="cnn-axial", links="axial"),
             replace(CNN, name="cnn-random", seeds=5),
             MANY,
+            replace(MANY, name="three-bands-mixed", links="mixed"),
             replace(TWO, name="two-bands-det", label="det", ablation=True),
             replace(TRIVIAL, name="two-bands-no-spread", spread=0.0, steps=800, ablation=True),
             replace(TRIVIAL, name="two-bands-weight-1", weight=1.0, ablation=True),

@@ -132,6 +132,11 @@ def grid_section(config: ChernConfig, get: Get) -> Section:
         for run in runs
         if (value := float(get(measure_name(run, 0, "haar"))["vacuum"]))
     ]
+    mixed = " and ".join(run.name for run in runs if run.links == "mixed")
+    seen = (
+        f"Half of the links in each batch of {mixed} are smooth instead: exponentials of random matrices of the Lie "
+        "algebra, of all sizes from 0 to 1, so that training shows plaquettes near 1. No band structure is among them."
+    )
     return Section(
         "Larger lattices, and band structures",
         (
@@ -143,6 +148,7 @@ def grid_section(config: ChernConfig, get: Get) -> Section:
             "network is wrong at all of them by what it says of the vacuum, where all links are 1 and the flux is 0. "
             f"{'; '.join(still)}. One more pass through the network finds that number, and the second table subtracts "
             "it.",
+            *((seen,) if mixed else ()),
         ),
         (
             Drawing(
@@ -186,7 +192,7 @@ def runs_section(config: ChernConfig, get: Get) -> Section:
                 run.name,
                 f"U({run.bands})",
                 run.label,
-                "trivial" if run.trivial else "all",
+                "trivial" if run.trivial else "all" if run.links == "random" else run.links,
                 ",".join(map(str, run.channels)) + ("" if run.norm else ", no TrNorm"),
                 f"{run.spread:g} x {run.weight:g}",
                 f"{run.steps:,}" + (f", not finite from {min(stopped):,}" if stopped else ""),
@@ -226,14 +232,14 @@ def baseline_section(config: ChernConfig, runs: list[Run], get: Get) -> Section:
     for run in (*[run for run in plain(config) if not run.trivial][:2], *runs):
         turned = np.mean([get(measure_name(run, seed, "haar"))["turned"] for seed in range(run.seeds)])
         count = weights(run, config.grid) if run.network != "exact" else 0
-        own = f"{found(run, 'row-axial', get)}" if run.gauge == "axial" else ""
+        own = f"{found(run, 'row-axial', get)}" if run.links == "axial" else ""
         mean = f"{ensemble(run, get)}" if run.seeds > 1 else ""
         rows.append(
             (
                 run.name,
                 NAMES[run.network],
                 f"U({run.bands})",
-                f"{run.gauge} gauge" if run.network == "cnn" else "",
+                f"{run.links} gauge" if run.network == "cnn" else "",
                 f"{count:,}",
                 f"{run.steps:,}",
                 str(found(run, at(config), get)),

@@ -8,7 +8,7 @@ import numpy as np
 
 from ....gauge import Links, chern_number, flux, haldane, links_from_bands
 from ....gauge.chern import draw_bands, evaluate, local_fluxes, start, train_steps
-from ....gauge.chern.baselines import AxialData, NetworkTraining, axial
+from ....gauge.chern.baselines import NetworkTraining, axial
 from ....gauge.chern.checkpoint import from_arrays, to_arrays
 from ....gauge.chern.evaluate import Evaluation, found_factor, fresh, vacuum_output
 from ....gauge.chern.families import families, haldane_edge
@@ -52,7 +52,7 @@ def measure_name(run: Run, seed: int, where: str) -> str:
 
 def made(config: ChernConfig, run: Run, seed: int) -> tuple:
     """What a trained network is made from."""
-    return (run.gauge, *dataclasses.astuple(run.training(config.grid, seed)))
+    return (run.links, *dataclasses.astuple(run.training(config.grid, seed)))
 
 
 def training_pieces(config: ChernConfig, run: Run, seed: int) -> list[Piece]:
@@ -131,7 +131,7 @@ def measure_haar(config: ChernConfig, run: Run, seed: int, get: Get) -> Arrays:
     found = {"factor": np.array([factor, error]), "vacuum": np.asarray(vacuum_output(net, params, run.bands) / factor)}
     for side in sides_of(config, run):
         data = training.data.on((side, side))
-        links = fresh(random_data(data), config.count, 0)
+        links = fresh(data.haar(), config.count, 0)
         one = evaluate(net, params, links, run.label, factor=factor)
         found |= numbers(one, f"-{side}")
         if side == config.grid:
@@ -139,14 +139,9 @@ def measure_haar(config: ChernConfig, run: Run, seed: int, get: Get) -> Arrays:
             found |= turned(net, params, links[:TURNED], factor)
             found["outputs"] = local_fluxes(net, params, links[:SHOWN]) / factor
             found["fluxes"] = flux(Links(links[:SHOWN], data.group), run.label) / (2 * np.pi)
-            if run.gauge == "axial":
+            if run.links == "axial":
                 found |= numbers(evaluate(net, params, axial(links), run.label, factor=factor), "-axial")
     return found
-
-
-def random_data(data: Any) -> Any:
-    """The same links in a random gauge."""
-    return data.in_random_gauge() if isinstance(data, AxialData) else data
 
 
 def turned(net: Any, params: Any, links: np.ndarray, factor: float) -> Arrays:
