@@ -81,4 +81,4 @@ def page(config: LoopsConfig, get: Get) -> Page:
 def shown(value: tuple[float, float, float]) -> str:
     """A mean, and its range where there is one."""
     mean, low, high = value
-    return f"{mean:.1e}" if low == high else f"{mean:.1e} [{low:.1e}, {high:.1e}]"
+    return f"{mean:.2g}" if low == high else f"{mean:.2g} [{low:.2g}, {high:.2g}]"
