@@ -38,6 +38,25 @@ def whole_file(path: Path, durable: bool = True) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """The folder is there, made with its parents where it was not; an error removes those again that it leaves empty.
+
+    Raises:
+        OSError: it cannot be made; one line.
+    """
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        for path in new:  # the innermost first
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+@contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Errors of the file system, said in one line with what to do."""
     advice = {

@@ -80,8 +80,15 @@ def test_files_are_not_written_over_unless_asked(found, folder):
 
 def test_nothing_is_left_where_the_network_is_wrong(folder):
     with pytest.raises(ValueError, match="put Identity"):
-        corrections.write_corrections("Serial(Dense(3), Dense(1))", str(folder / "x.npy"), folder / "wrong")
-    assert not list((folder / "wrong").iterdir())
+        corrections.write_corrections("Serial(Dense(3), Dense(1))", str(folder / "x.npy"), folder / "wrong" / "inside")
+    assert not (folder / "wrong").exists()
+
+
+def test_a_folder_that_was_there_stays_where_the_network_is_wrong(folder):
+    (folder / "mine").mkdir()
+    with pytest.raises(ValueError, match="put Identity"):
+        corrections.write_corrections("Serial(Dense(3), Dense(1))", str(folder / "x.npy"), folder / "mine")
+    assert (folder / "mine").is_dir()
 
 
 def test_a_file_of_many_inputs_asks_how_many(folder):

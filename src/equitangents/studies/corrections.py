@@ -13,7 +13,7 @@ from ..corrections.over_sites import MOST
 from ..corrections.report import FiniteWidthReport, check_accuracy, report_of
 from ..data.inputs import load_inputs
 from ..equivariant import GroupConv, GroupPool, Lift
-from ..files import explained, whole_file
+from ..files import explained, made_folder, whole_file
 from ..nets import AbstractLayer
 from ..nets.text import net_text, parse_net
 from .corrections_rows import ActivationRow, LayerRow, activation_rows, layer_row
@@ -65,7 +65,7 @@ def write_corrections(
     Args:
         net: a description, as text or in a file; `parse_net` with Lift, GroupConv and GroupPool.
         inputs: as `load_inputs` takes them.
-        out: folder, made if it does not exist.
+        out: folder, made if it does not exist; a network or inputs that are refused leave none.
         tensors: names or keys, those of `expand` by default; written and drawn.
         accuracy: relative, of the report.
         limit: the first inputs alone; by default all of a file, which may hold four, and four of a data set.
@@ -80,18 +80,19 @@ def write_corrections(
     described = parse_net(net_text(net, GROUP_LAYERS), GROUP_LAYERS)
     x, words = few_inputs(inputs, limit)
     check_folder(folder, force)
-    found = expand(described, jnp.asarray(x), tuple(dict.fromkeys((*ALL, *names))))
-    result = Corrections(
-        net=described,
-        inputs=words,
-        x=x,
-        tensors=names,
-        found=found,
-        report=report_of(found, accuracy),
-        layers=list(map(layer_row, found)),
-        activations=activation_rows(described, x, found),
-    )
-    write(result, folder)
+    with made_folder(folder):
+        found = expand(described, jnp.asarray(x), tuple(dict.fromkeys((*ALL, *names))))
+        result = Corrections(
+            net=described,
+            inputs=words,
+            x=x,
+            tensors=names,
+            found=found,
+            report=report_of(found, accuracy),
+            layers=list(map(layer_row, found)),
+            activations=activation_rows(described, x, found),
+        )
+        write(result, folder)
     return result
 
 
@@ -112,15 +113,13 @@ def few_inputs(inputs: str, limit: int | None) -> tuple[np.ndarray, str]:
 
 
 def check_folder(folder: Path, force: bool) -> None:
-    """Raise unless files can be written there, before anything is computed."""
+    """Raise where there are files of an earlier run, before anything is computed."""
     there = [name for name in ("tensors.npz", "report.txt", "report.html") if (folder / name).exists()]
     if there and not force:
         raise ValueError(
             f"{folder}: expected a folder without {' and '.join(there)}, which are there; choose another --out, or "
             "--force to write over them."
         )
-    with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
 
 
 def write(result: Corrections, folder: Path) -> None:
