@@ -1,5 +1,6 @@
 """The command line: it teaches, runs, continues, predicts, and says what is wrong in one line."""
 
+import collections
 import csv
 import io
 import sys
@@ -10,8 +11,10 @@ import small_study
 from command import run
 from equitangents import cli
 from equitangents.cli.output import duration
+from equitangents.cli.study import count_of
 from equitangents.studies import Result
 from equitangents.studies.advice import advise
+from equitangents.studies.theory import MODULES, find
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +103,57 @@ def test_a_dry_run_writes_nothing(capsys, monkeypatch, tmp_path, studied):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", MODULES)
+def test_a_dry_run_of_a_theorem_has_a_row_for_each_kind_of_work(capsys, monkeypatch, tmp_path, name):
+    monkeypatch.chdir(tmp_path)
+    study = find(name)
+    for preset, settings in study.presets.items():
+        code, out, _ = run(capsys, "study", name, "--preset", preset, "--dry-run")
+        head, *rows, last = out.splitlines()
+        kinds = collections.Counter(piece.kind for piece in study.pieces(settings))
+        assert code == 0 and head.split() == ["work", "pieces"]
+        assert [row.rsplit(maxsplit=1) for row in rows] == [[kind, str(count)] for kind, count in kinds.items()]
+        assert last.startswith(f"{kinds.total()} pieces of work; ") and "Nothing was written" in last
+        minutes = study.minutes.get(preset)
+        assert ("estimated as they run" if minutes is None else f"about {duration(60 * minutes)} of proc") in last
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_of_another_configuration_knows_no_time(capsys, tmp_path):
+    (tmp_path / "loops.toml").write_text("steps = 3\n")
+    code, out, _ = run(capsys, "study", "wilson-loops", "--config", tmp_path / "loops.toml", "--dry-run")
+    assert code == 0 and "estimated as they run" in out and "processor time" not in out
+
+
+@pytest.mark.parametrize(("count", "words"), [(1, "1 piece of work"), (2, "2 pieces of work")], ids=["one", "two"])
+def test_one_piece_is_not_said_as_many(count, words):
+    assert count_of([None] * count) == words
+
+
+MISSPELT = {
+    "a study": (["chren"], "did you mean 'chern'?"),
+    "a part of the name of a study": (["emergent"], "did you mean 'emergent-equivariance'?"),
+    "data": (["Digist"], "did you mean 'digits'?"),
+    "a folder": (["phots"], "did you mean 'photos'?"),
+    "nothing like it": (["qqqq"], "check the spelling"),
+    "a preset": (["digits", "--preset", "quik"], "expected one of quick, full, got 'quik'; did you mean 'quick'?"),
+    "a preset of a study": (
+        ["chern", "--preset", "ful"],
+        "expected one of quick, full, got 'ful'; did you mean 'full'?",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "words"), MISSPELT.values(), ids=MISSPELT)
+def test_misspelt_names_are_answered_by_the_nearest(capsys, monkeypatch, tmp_path, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    code, _, err = run(capsys, "study", *arguments)
+    assert code == 2 and len(err.splitlines()) == 1 and words in err
+    assert "--preset" in arguments or all(name in err for name in (*MODULES, "digits", "fashion-mnist"))
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+
+
 def test_another_study_is_not_written_over(capsys, studied):
     code, _, err = run(capsys, "study", "--config", studied.parent / "tiny.toml", "--group", "C2", "--out", studied)
     assert code == 2 and "choose another --out" in err
@@ -138,6 +192,7 @@ def test_corrections_say_what_is_wrong_in_one_line(capsys, tmp_path, options, wo
     defaults = ["--net", LINEAR, "--inputs", tmp_path / "x.csv", "--out", tmp_path / "out"]
     code, _, err = run(capsys, "corrections", *defaults, *options)
     assert code == 2 and len(err.splitlines()) == 1 and words in err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

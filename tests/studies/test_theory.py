@@ -136,11 +136,12 @@ def test_each_study_has_two_presets_that_pass_its_own_check(name):
         study.check(config)
         names = [piece.name for piece in study.pieces(config)]
         assert len(set(names)) == len(names)
+    assert set(study.minutes) <= {"quick", "full"} and all(minutes > 0 for minutes in study.minutes.values())
 
 
 def test_an_unknown_study_is_refused():
-    with pytest.raises(ValueError, match="study: expected one of"):
-        find("no-such-study")
+    with pytest.raises(ValueError, match=r"study: expected one of .*, got 'chren'; did you mean 'chern'\?"):
+        find("chren")
 
 
 def test_the_command_knows_all_studies():

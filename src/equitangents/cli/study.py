@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..spelling import suggestion
 from .output import Bar, complain, duration, say
 
 THEORY: tuple[str, ...] = (
@@ -57,6 +58,7 @@ def study(
     if data in THEORY:
         theory(data, out, config, preset, dry_run, {"--group": group, "--net": net, "--resize": resize})
         return
+    check_known(data)
     from ..studies.advice import advise
     from ..studies.predict import chosen_model, save_model
     from ..studies.report import write_report
@@ -83,6 +85,18 @@ def study(
     summary(result, advice, page)
 
 
+def check_known(data: str | None) -> None:
+    """Refuses what is neither data nor a study, here where both can be named."""
+    from ..data.loading import NAMES, suggested
+
+    if data is None or data in NAMES or Path(data).expanduser().exists():
+        return
+    raise FileNotFoundError(
+        f"expected data ({', '.join(NAMES)}, a folder or an .npz file) or a study ({', '.join(THEORY)}), got {data!r}, "
+        f"which does not exist; {suggested(data, THEORY)}"
+    )
+
+
 def theory(
     name: str, out: Path | None, config: Path | None, preset: str | None, dry_run: bool, foreign: dict[str, Any]
 ) -> None:
@@ -95,14 +109,15 @@ def theory(
     if config is not None and preset is not None:
         raise ValueError("expected --config or --preset, got both; a configuration replaces the preset: drop one.")
     if preset is not None and preset not in study.presets:
-        raise ValueError(f"--preset: expected one of {', '.join(study.presets)}, got {preset!r}; choose one.")
+        raise ValueError(
+            f"--preset: expected one of {', '.join(study.presets)}, got {preset!r}; {suggestion(preset, study.presets)}"
+        )
     settings = study.presets[preset or "quick"] if config is None else read_theory_config(study, config)
     folder = out or Path("runs") / f"{name}-{settings.preset}"
     study.check(settings)
     if dry_run:
-        kinds = collections.Counter(piece.kind for piece in study.pieces(settings))
-        say("; ".join(f"{count} pieces of work: {kind}" for kind, count in kinds.items()))
-        say(f"Results would go to {folder}. Nothing was written.")
+        known = study.minutes.get(settings.preset) if settings == study.presets.get(settings.preset) else None
+        dry_theory(study.pieces(settings), known, folder)
         return
     if any((folder / "pieces").glob("*.npz")):
         say(f"Continuing the study in {folder}.")
@@ -151,7 +166,9 @@ def configuration(
     else:
         name = preset or "quick"
         if name not in PRESETS:
-            raise ValueError(f"--preset: expected one of {', '.join(PRESETS)}, got {name!r}; choose one.")
+            raise ValueError(
+                f"--preset: expected one of {', '.join(PRESETS)}, got {name!r}; {suggestion(name, PRESETS)}"
+            )
         settings = preset_config(name, **chosen)
     if net is not None:
         text = read_net(net)
@@ -204,7 +221,28 @@ def dry(planned: Any, folder: Path) -> None:
     Console().print(shown)
     total = sum(seconds.values())
     length = f", about {duration(total)}" if seconds else ""
-    say(f"{len(planned.pieces)} pieces of work{length}; results would go to {folder}. Nothing was written.")
+    say(f"{count_of(planned.pieces)}{length}; results would go to {folder}. Nothing was written.")
+
+
+def dry_theory(pieces: list[Any], minutes: float | None, folder: Path) -> None:
+    """Prints the pieces by kind, and the processor minutes that were measured for all of them, where they were."""
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table("work", "pieces", box=None, pad_edge=False)
+    for kind, count in collections.Counter(piece.kind for piece in pieces).items():
+        shown.add_row(kind, str(count))
+    Console().print(shown)
+    if minutes is None:
+        length = "how long they take is estimated as they run, from the first one on"
+    else:
+        length = f"about {duration(60 * minutes)} of processor time, as once measured on two cores"
+    say(f"{count_of(pieces)}; {length}. Results would go to {folder}. Nothing was written.")
+
+
+def count_of(pieces: list[Any]) -> str:
+    """How many pieces, in words."""
+    return f"{len(pieces)} piece{'' if len(pieces) == 1 else 's'} of work"
 
 
 def summary(result: Any, advice: Any, page: Path) -> None:

@@ -1,11 +1,12 @@
 """One function that loads data by name or by path."""
 
-import difflib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from ..spelling import suggestion
 from .dataset import Dataset, check_inputs, check_size
 from .fashion_mnist import read_fashion_mnist
 from .folder import read_folder
@@ -65,7 +66,7 @@ def load(data: str | os.PathLike[str], *, resize: int | None = None, channels: i
         else:
             raise FileNotFoundError(
                 f"expected one of {', '.join(NAMES)}, a folder or an .npz file, got {name!r}, which does not exist; "
-                f"{_suggestion(path)}"
+                f"{suggested(path)}"
             )
     return _shaped(dataset, resize, channels)
 
@@ -109,11 +110,11 @@ def _shaped(dataset: Dataset, resize: int | None, channels: int | None) -> Datas
     return Dataset(x, dataset.y, dataset.classes, dataset.split, dataset.groups, dataset.name, source)
 
 
-def _suggestion(path: Path) -> str:
-    """The nearest of the known names and of what lies beside the missing path."""
+def suggested(data: str | Path, more: Iterable[str] = ()) -> str:
+    """The nearest of the known names, of `more`, and of what lies beside the missing path, as the end of a message."""
+    path = Path(data)
     try:
         beside = [str(path.parent / p.name) for p in path.parent.iterdir() if p.is_dir() or p.suffix == ".npz"]
     except OSError:
         beside = []
-    near = difflib.get_close_matches(str(path), [*NAMES, *beside], n=1)
-    return f"did you mean {near[0]!r}?" if near else "check the spelling."
+    return suggestion(str(path), [*NAMES, *more, *beside])

@@ -1,13 +1,13 @@
 """Descriptions of networks from text: `Serial(Conv(16, (3, 3)), Relu(), Dense(10))`, parsed and never executed."""
 
 import ast
-import difflib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from equitangents import nets
 
+from ..spelling import nearest
 from .base import AbstractLayer
 
 KNOWN = [
@@ -118,8 +118,8 @@ def _value(node: ast.AST, names: dict[str, int], layers: Layers, depth: int) -> 
 
 def _layer(name: str, node: ast.Call, inside: Any, layers: Layers) -> AbstractLayer:
     if name not in layers:
-        near = difflib.get_close_matches(name, layers, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"the layers are {', '.join(layers)}."
+        near = nearest(name, layers)
+        hint = f"did you mean {near}?" if near else f"the layers are {', '.join(layers)}."
         raise ValueError(f"net: expected a layer, got {name!r}; {hint}")
     if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
         raise ValueError(f"net: expected plain arguments of {name}, got one with '*'; write them out.")

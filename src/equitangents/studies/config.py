@@ -1,7 +1,6 @@
 """What a study does, as data: runs at infinite width, runs of ensembles, an audit; presets, and TOML in and out."""
 
 import dataclasses
-import difflib
 import hashlib
 import itertools
 import tomllib
@@ -10,6 +9,8 @@ import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ..spelling import suggestion
 
 ARMS = ("plain", "augmented", "averaged", "equivariant")
 PRESETS = ("quick", "full")
@@ -153,7 +154,7 @@ def preset_config(name: str, **given: Any) -> Config:
     from .presets import make_preset
 
     if name not in PRESETS:
-        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}{_near(name, PRESETS)}")
+        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {name!r}; {suggestion(name, PRESETS)}")
     return make_preset(name, **given)
 
 
@@ -212,7 +213,7 @@ def _check_run(where: str, run: KernelRun | EnsembleRun) -> None:
         raise ValueError(f"{where}: expected at least one arm, got none; choose from {', '.join(ARMS)}.")
     for arm in run.arms:
         if arm not in ARMS:
-            raise ValueError(f"{where}: expected arms among {', '.join(ARMS)}, got {arm!r}{_near(arm, ARMS)}")
+            raise ValueError(f"{where}: expected arms among {', '.join(ARMS)}, got {arm!r}; {suggestion(arm, ARMS)}")
     if "averaged" in run.arms and "plain" not in run.arms:
         raise ValueError(f"{where}: expected the arm 'plain' beside 'averaged', which averages it; add it.")
     if isinstance(run, KernelRun):
@@ -261,7 +262,7 @@ def build(cls: type, table: Any, where: str) -> Any:
     hints = typing.get_type_hints(cls)
     for key in table:
         if key not in hints:
-            raise ValueError(f"{where}: expected one of {', '.join(hints)}, got {key!r}{_near(key, tuple(hints))}")
+            raise ValueError(f"{where}: expected one of {', '.join(hints)}, got {key!r}; {suggestion(key, hints)}")
     return cls(**{key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()})
 
 
@@ -309,11 +310,6 @@ def _literal(value: Any) -> str:
         )
         return f'"{escaped}"'
     return repr(value).lower() if isinstance(value, bool) else repr(value)
-
-
-def _near(word: str, known: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else "; check the spelling."
 
 
 def _reason(error: BaseException) -> str:

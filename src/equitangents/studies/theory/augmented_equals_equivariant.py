@@ -159,6 +159,7 @@ STUDY = TheoryStudy(
     check=check,
     pieces=pieces,
     page=page,
+    minutes={"full": 8.0},
     citations=(
         ("Misof, Kessel and Gerken (2024), Equivariant neural tangent kernels", "https://arxiv.org/abs/2406.06504"),
         ("Gerken and Kessel (2024), Emergent equivariance in deep ensembles", "https://arxiv.org/abs/2403.03103"),

@@ -2,6 +2,7 @@
 
 import importlib
 
+from ...spelling import suggestion
 from .study import TheoryStudy
 
 MODULES: dict[str, str] = {
@@ -22,7 +23,7 @@ def find(name: str) -> TheoryStudy:
         ValueError: there is none; one line.
     """
     if name not in MODULES:
-        raise ValueError(f"study: expected one of {', '.join(MODULES)}, got {name!r}; choose one.")
+        raise ValueError(f"study: expected one of {', '.join(MODULES)}, got {name!r}; {suggestion(name, MODULES)}")
     study = importlib.import_module(f".{MODULES[name]}", __package__).STUDY
     assert isinstance(study, TheoryStudy)
     return study

@@ -25,6 +25,7 @@ STUDY = TheoryStudy(
     check=check,
     pieces=pieces,
     page=page,
+    minutes={"quick": 0.8, "full": 3.2},
     citations=(
         (
             "P. Misof, P. Kessel, J. E. Gerken: Equivariant neural tangent kernels (2024)",

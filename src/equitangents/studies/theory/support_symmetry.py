@@ -127,6 +127,7 @@ STUDY = TheoryStudy(
     check=check,
     pieces=pieces,
     page=page,
+    minutes={"quick": 1.5, "full": 7.8},
     citations=(
         (
             "Nordenfors and Flinth (2024), Ensembles provably learn equivariance through data augmentation",

@@ -34,6 +34,7 @@ STUDY = TheoryStudy(
     check=check,
     pieces=pieces,
     page=page,
+    minutes={"full": 8.6},
     citations=(
         ("Gerken and Kessel, Emergent Equivariance in Deep Ensembles (2024)", "https://arxiv.org/abs/2403.03103"),
         ("Misof, Kessel and Gerken, Equivariant Neural Tangent Kernels (2024)", "https://arxiv.org/abs/2406.06504"),
