@@ -83,6 +83,8 @@ def test_full_finite_groups_cover_themselves():
 BAD = {
     "a subset that is no matrices": (lambda: covering_radius("SO(2)", np.eye(2)), "expected the subset"),
     "another group": (lambda: covering_radius("SO(4)", np.eye(4)[None]), "expected 'SO"),
+    "a misspelt group": (lambda: covering_radius("so3", np.eye(3)[None]), r"got 'so3'; did you mean 'SO\(3\)'"),
+    "a group of space in the plane": (lambda: covering_radius("SO(2)", spatial_group("T").matrices), r"for SO\(2\)"),
     "rotations of space in the plane": (lambda: covering_radius("SO(2)", np.eye(3)[None]), "expected the subset"),
     "a reflection": (lambda: covering_radius("SO(3)", -np.eye(3)[None]), "leave reflections out"),
     "matrices of another size": (lambda: covering_radius(np.eye(3)[None], np.eye(2)[None]), "as the subset"),
@@ -93,6 +95,27 @@ BAD = {
     ),
     "too fine": (lambda: covering_radius(EULER, spatial_group("T").matrices, tolerance=1e-9), "allow a larger one"),
 }
+
+
+NO_MATRICES = {
+    "a name": (
+        lambda: covering_radius("SO(3)", "I"),
+        r"the subset as matrices.*got 'I'.*spatial_group\('I'\).matrices",
+    ),
+    "a group": (
+        lambda: covering_radius("SO(3)", spatial_group("I")),
+        "the subset as matrices.*got I, which does not say",
+    ),
+    "a group around": (lambda: covering_radius(spatial_group("O"), np.eye(3)[None]), "the group as matrices.*got O"),
+    "rows of different lengths": (lambda: covering_radius("SO(2)", [[1], [1, 2]]), "matrices .* of numbers; got list"),
+}
+
+
+@pytest.mark.parametrize("call, message", NO_MATRICES.values(), ids=NO_MATRICES)
+def test_groups_and_names_are_no_matrices(call, message):
+    with pytest.raises(TypeError, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("call, message", BAD.values(), ids=BAD)

@@ -269,6 +269,18 @@ def test_wrong_arguments_are_named(call, message):
         call()
 
 
-def test_a_name_in_place_of_a_group_is_refused():
+NO_GROUP = {
+    "irreps": (irreps, ("D4",)),
+    "character_table": (character_table, ("D4",)),
+    "trivial_action": (trivial_action, ("D4",)),
+    "matrix_action": (matrix_action, ("D4", np.eye(2)[None])),
+    "permutation_action": (permutation_action, ("D4", [[0]])),
+    "direct_product": (direct_product, (cyclic(2), "D4")),
+    "semidirect_product": (semidirect_product, ("D4", cyclic(1), [[0]])),
+}
+
+
+@pytest.mark.parametrize(("function", "arguments"), NO_GROUP.values(), ids=NO_GROUP)
+def test_a_name_in_place_of_a_group_is_refused(function, arguments):
     with pytest.raises(TypeError, match=r"expected a FiniteGroup.*got 'D4'"):
-        inspect.unwrap(irreps)("D4")  # without the checks of annotations that only the tests make
+        inspect.unwrap(function)(*arguments)  # without the checks of annotations that only the tests make

@@ -1,6 +1,7 @@
 r"""The kernel on orbits, representation by representation, against dense matrices on all images of the orbits."""
 
 import functools
+import inspect
 
 import jax.numpy as jnp
 import numpy as np
@@ -298,3 +299,12 @@ ERRORS = {
 def test_wrong_arguments_are_named(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+@pytest.mark.parametrize("function", [irrep_power, expected_irrep_power])
+def test_a_name_in_place_of_a_group_is_refused(function):
+    arguments = (
+        (jnp.ones((4, 2)), jnp.ones((2, 4, 4)), "C4") if function is expected_irrep_power else (jnp.ones(4), "C4")
+    )
+    with pytest.raises(TypeError, match=r"expected a FiniteGroup.*got 'C4'"):
+        inspect.unwrap(function)(*arguments)  # without the checks of annotations that only the tests make

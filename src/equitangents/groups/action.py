@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Integer, Shaped
 
-from .finite_group import FiniteGroup, Subgroup
+from .finite_group import FiniteGroup, Subgroup, check_group
 from .planar import PointGroup, TorusGroup, check_acts_on_pixels, pixel_permutation
 from .value import Value, content, frozen
 
@@ -220,6 +220,7 @@ def permutation_action(group: FiniteGroup, permutations: Any, axis: int = -1) ->
     >>> shift(1, jnp.array([10.0, 20.0, 30.0])).tolist()
     [30.0, 10.0, 20.0]
     """
+    check_group(group)
     permutations = np.asarray(permutations)
     if axis >= 0:
         raise ValueError(f"expected a negative axis, counted from the last, as batches come first; got {axis}.")
@@ -256,6 +257,7 @@ def matrix_action(group: FiniteGroup, matrices: Any) -> Action:
         ValueError: wrong shape, not finite, the identity is not the unit matrix, or they do not multiply as the group
             does, to 1e-6 of the largest product.
     """
+    check_group(group)
     matrices = np.asarray(matrices)
     if matrices.ndim != 3 or len(matrices) != group.order or matrices.shape[1] != matrices.shape[2]:
         raise ValueError(
@@ -278,6 +280,7 @@ def matrix_action(group: FiniteGroup, matrices: Any) -> Action:
 
 def trivial_action(group: FiniteGroup) -> Action:
     r"""Nothing moves: $\rho(g) x = x$ for arrays of any shape; the action on targets that are invariant."""
+    check_group(group)
     return _Trivial(group)
 
 

@@ -5,7 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..spelling import suggestion
+from .finite_group import FiniteGroup
+
 MAX_CELLS = 200_000
+ROTATIONS = ("SO(2)", "SO(3)")
 
 
 class Covering(NamedTuple):
@@ -53,6 +57,7 @@ def covering_radius(group: Any, subset: Any, *, tolerance: float = 1e-2) -> Cove
 
     Raises:
         ValueError: shapes that do not fit, no rotations, or more than 200 000 cells needed.
+        TypeError: a group or its name where its matrices are expected.
 
     References:
         Gerken and Kessel (2024), arXiv:2403.03103, Lemma 6.2.
@@ -61,12 +66,14 @@ def covering_radius(group: Any, subset: Any, *, tolerance: float = 1e-2) -> Cove
     >>> [round(covering_radius("SO(3)", spatial_group(name).matrices).radius, 4) for name in "TOI"]
     [1.4142, 1.042, 0.7569]
     """
-    subset = np.asarray(subset, float)
+    subset = _matrices("the subset", subset)
     if subset.ndim != 3 or subset.shape[1] != subset.shape[2] or not len(subset):
         raise ValueError(f"expected the subset as matrices (k, d, d), k > 0; got shape {subset.shape}.")
     if isinstance(group, str):
-        if group not in ("SO(2)", "SO(3)"):
-            raise ValueError(f"expected 'SO(2)', 'SO(3)', matrices or Parametrised; got {group!r}.")
+        if group not in ROTATIONS:
+            raise ValueError(
+                f"expected 'SO(2)', 'SO(3)', matrices or Parametrised; got {group!r}; {suggestion(group, ROTATIONS)}"
+            )
         d = int(group[3])
         _check_rotations(subset, d)
         radius = _gap(subset) if d == 2 else _hole(subset)
@@ -75,7 +82,7 @@ def covering_radius(group: Any, subset: Any, *, tolerance: float = 1e-2) -> Cove
         if not tolerance > 0:
             raise ValueError(f"expected a tolerance above 0; got {tolerance}.")
         return _branch_and_bound(group, subset, tolerance)
-    matrices = np.asarray(group, float)
+    matrices = _matrices("the group", group)
     if matrices.ndim != 3 or matrices.shape[1:] != subset.shape[1:] or not len(matrices):
         raise ValueError(
             f"expected the group as matrices (n, {subset.shape[1]}, {subset.shape[1]}), as the subset; got shape "
@@ -85,6 +92,19 @@ def covering_radius(group: Any, subset: Any, *, tolerance: float = 1e-2) -> Cove
     return Covering(radius, radius)
 
 
+def _matrices(what: str, given: Any) -> np.ndarray:
+    """An array of numbers; groups and their names do not say by which matrices they act."""
+    if isinstance(given, str | FiniteGroup):
+        raise TypeError(
+            f"expected {what} as matrices (n, d, d); got {given!r}, which does not say how it acts; take those of a "
+            "group of space, spatial_group('I').matrices."
+        )
+    try:
+        return np.asarray(given, float)
+    except (TypeError, ValueError):
+        raise TypeError(f"expected {what} as matrices (n, d, d) of numbers; got {type(given).__name__}.") from None
+
+
 def _distances(matrices: np.ndarray, subset: np.ndarray) -> np.ndarray:
     """Distance of each matrix to the nearest of the subset."""
     return np.min([np.linalg.norm(matrices - h, ord=2, axis=(1, 2)) for h in subset], axis=0)
@@ -92,7 +112,9 @@ def _distances(matrices: np.ndarray, subset: np.ndarray) -> np.ndarray:
 
 def _check_rotations(subset: np.ndarray, d: int) -> None:
     if subset.shape[1] != d or not np.allclose(subset @ subset.swapaxes(1, 2), np.eye(d), rtol=0, atol=1e-9):
-        raise ValueError(f"expected the subset as orthogonal matrices ({d}, {d}); got shape {subset.shape} or others.")
+        raise ValueError(
+            f"expected the subset as orthogonal matrices ({d}, {d}), for SO({d}); got shape {subset.shape} or others."
+        )
     if (np.linalg.det(subset) < 0).any():
         raise ValueError(f"expected rotations for SO({d}); got a reflection among them; leave reflections out.")
 

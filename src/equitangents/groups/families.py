@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .finite_group import FiniteGroup
+from .finite_group import FiniteGroup, check_group
 
 
 def check_count(what: str, count: Any, largest: int | None = None, *, low: int = 1) -> None:
@@ -68,6 +68,8 @@ def direct_product(g: FiniteGroup, h: FiniteGroup) -> FiniteGroup:
     >>> direct_product(cyclic(2), cyclic(3)).order
     6
     """
+    check_group(g)
+    check_group(h)
     a, b = np.divmod(np.arange(g.order * h.order), h.order)
     table = g.table[a[:, None], a] * h.order + h.table[b[:, None], b]
     labels = [f"({x}, {y})" for x in g.labels for y in h.labels]
@@ -87,6 +89,8 @@ def semidirect_product(n: FiniteGroup, h: FiniteGroup, automorphisms: Any) -> Fi
     >>> semidirect_product(cyclic(3), cyclic(2), [[0, 1, 2], [0, 2, 1]]) == dihedral(3)
     True
     """
+    check_group(n)
+    check_group(h)
     alpha = np.asarray(automorphisms)
     if alpha.shape != (h.order, n.order) or alpha.dtype.kind not in "iu":
         raise ValueError(

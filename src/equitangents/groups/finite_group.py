@@ -201,3 +201,12 @@ class Subgroup(Value):
     def group(self) -> FiniteGroup:
         """The subgroup as a group of its own, of the parent's kind where that has a meaning (point groups)."""
         return self.parent._restricted(self.elements)
+
+
+def check_group(group: Any) -> None:
+    """A TypeError where it is no group, such as the name of one."""
+    if not isinstance(group, FiniteGroup):
+        raise TypeError(
+            f"expected a FiniteGroup, such as point_group('D4') or spatial_group('O'); got {group!r}, "
+            f"of type {type(group).__name__}."
+        )

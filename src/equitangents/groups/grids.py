@@ -112,8 +112,8 @@ def with_inversion(grid: Grid) -> Grid:
     >>> len(with_inversion(design("I")))
     120
     """
-    if grid.points.ndim != 3:
-        raise ValueError(f"expected a grid of rotations of space, such as design('I'); got {grid}.")
+    if not isinstance(grid, Grid) or grid.points.ndim != 3:
+        raise ValueError(f"expected a grid of rotations of space, such as design('I'); got {grid!r}.")
     points = np.concatenate([grid.points, -grid.points])
     return Grid(points, np.tile(grid.weights, 2) / 2, grid.degree, f"with_inversion({grid})")
 
@@ -124,6 +124,8 @@ def invariants(group: SpatialGroup, l: int) -> int:
     >>> [invariants(spatial_group("I"), l) for l in (0, 1, 5, 6, 10, 12)]
     [1, 0, 0, 1, 1, 1]
     """
+    if not isinstance(group, SpatialGroup):
+        raise TypeError(f"expected a SpatialGroup, such as spatial_group('I'); got {group!r}.")
     trace = np.trace(group.matrices, axis1=1, axis2=2)
     angle = np.arccos(np.clip((trace - 1) / 2, -1, 1))
     character = 1 + 2 * sum(np.cos(m * angle) for m in range(1, l + 1))

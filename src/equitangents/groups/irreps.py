@@ -13,7 +13,7 @@ from jaxtyping import Array, Shaped
 
 from .action import Action
 from .characters import characters, frobenius_schur
-from .finite_group import FiniteGroup
+from .finite_group import FiniteGroup, check_group
 from .irrep_names import mulliken
 from .value import Value, content, frozen
 
@@ -121,11 +121,7 @@ def irreps(group: FiniteGroup, over: str = "complex") -> tuple[Irrep, ...]:
     >>> [(irrep.name, irrep.dim, irrep.kind) for irrep in irreps(point_group("D4"), over="real")]
     [('A1', 1, 'real'), ('A2', 1, 'real'), ('B1', 1, 'real'), ('B2', 1, 'real'), ('E', 2, 'real')]
     """
-    if not isinstance(group, FiniteGroup):
-        raise TypeError(
-            f"expected a FiniteGroup, such as point_group('D4') or spatial_group('O'); got {group!r}, "
-            f"of type {type(group).__name__}."
-        )
+    check_group(group)
     if over not in ("complex", "real"):
         raise ValueError(f"expected over='complex' or over='real'; got {over!r}; choose the field.")
     return _complex(group) if over == "complex" else _real(group)
@@ -138,6 +134,7 @@ def character_table(group: FiniteGroup) -> np.ndarray:
     >>> character_table(symmetric(3)).real.astype(int).tolist()  # of e, (1 2), (0 1 2)
     [[1, 1, 1], [1, -1, 1], [2, 0, -1]]
     """
+    check_group(group)
     first = [members[0] for members in group.conjugacy_classes()]
     return np.array([irrep.character[first] for irrep in irreps(group)])
 

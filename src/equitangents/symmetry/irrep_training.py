@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from ..dynamics.checks import check_loss, check_number, check_times
 from ..dynamics.rates import rate_limit
 from ..groups import Action, FiniteGroup
+from ..groups.finite_group import check_group
 from .irreps import IrrepSpectrum, gram_power, irrep_power
 
 
@@ -101,6 +102,7 @@ def expected_irrep_power(
     Raises:
         ValueError: shapes or groups that do not fit.
     """
+    check_group(group)
     sigma = jnp.asarray(covariance)
     if sigma.ndim != 3 or sigma.shape[1:] != (group.order, group.order):
         raise ValueError(

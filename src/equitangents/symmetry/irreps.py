@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 from ..dynamics.checks import check_finite, check_spectrum
 from ..dynamics.regression import as_kernel, evaluate
 from ..groups import Action, FiniteGroup, Irrep, irreps
+from ..groups.finite_group import check_group
 from ..groups.irreps import projector_weights
 from .checks import check_action, check_batch, check_same_group
 
@@ -168,6 +169,7 @@ def irrep_power(outputs: ArrayLike, group: FiniteGroup) -> Float[Array, " irreps
     >>> irrep_power(jnp.array([[2.0], [1.0]]), cyclic(2)).tolist()  # of (3/2, 3/2) and of (1/2, -1/2)
     [4.5, 0.5]
     """
+    check_group(group)
     outputs = jnp.asarray(outputs)
     if outputs.ndim < 2 or len(outputs) != group.order:
         raise ValueError(

@@ -73,7 +73,8 @@ class TheoryStudy:
         pieces: the work of a configuration, in the order in which it is done.
         page: of a configuration, from the finished pieces by name.
         citations: (text, link).
-        minutes: processor minutes by preset, the sum over its pieces as measured once on two cores; those measured alone.
+        minutes: processor minutes by preset, the sum over its pieces, once measured on two cores; of no other
+            presets.
     """
 
     name: str
