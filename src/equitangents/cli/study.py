@@ -154,7 +154,7 @@ def configuration(
     """
     import dataclasses
 
-    from ..nets.text import read_net
+    from ..equivariant.text import read_net
     from ..studies.config import PRESETS, check_config, preset_config, read_config
 
     if config is not None and preset is not None:

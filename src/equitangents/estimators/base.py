@@ -7,8 +7,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import nets
+from ..equivariant.text import parse_net
 from ..nets import AbstractActivation, AbstractLayer, Dense, Serial
-from ..nets.text import parse_net
 from .matrices import matrices, variances
 from .saving import save
 from .solver import Solver, solver

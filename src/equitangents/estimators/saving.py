@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..equivariant.text import parse_net
 from ..files import whole_file
 from ..nets import AbstractLayer
-from ..nets.text import parse_net
 
 FORMAT = 1
 ARRAYS = ("X_fit_", "dual_coef_", "classes_", "feature_names_in_")

@@ -1,7 +1,7 @@
 """Studies: Config -> run -> Result, resumable."""
 
-from ..nets.text import parse_net as parse_net
-from ..nets.text import read_net as read_net
+from ..equivariant.text import parse_net as parse_net
+from ..equivariant.text import read_net as read_net
 from .config import Config as Config
 from .config import EnsembleRun as EnsembleRun
 from .config import KernelRun as KernelRun

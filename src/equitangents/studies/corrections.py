@@ -12,14 +12,12 @@ from ..corrections.expand import ALL
 from ..corrections.over_sites import MOST
 from ..corrections.report import FiniteWidthReport, check_accuracy, report_of
 from ..data.inputs import load_inputs
-from ..equivariant import GroupConv, GroupPool, Lift
+from ..equivariant.text import net_text, parse_net
 from ..files import explained, made_folder, whole_file
 from ..nets import AbstractLayer
-from ..nets.text import net_text, parse_net
 from .corrections_rows import ActivationRow, LayerRow, activation_rows, layer_row
 from .corrections_text import plain
 
-GROUP_LAYERS = {"Lift": Lift, "GroupConv": GroupConv, "GroupPool": GroupPool}
 INPUTS = 4
 """How many inputs are taken unless more are asked for."""
 
@@ -63,7 +61,7 @@ def write_corrections(
     Each file is whole or absent; `report.html` comes last. JAX must be in float64.
 
     Args:
-        net: a description, as text or in a file; `parse_net` with Lift, GroupConv and GroupPool.
+        net: a description, as text or in a file.
         inputs: as `load_inputs` takes them.
         out: folder, made if it does not exist; a network or inputs that are refused leave none.
         tensors: names or keys, those of `expand` by default; written and drawn.
@@ -77,7 +75,7 @@ def write_corrections(
     """
     folder, names = Path(out), tuple(dict.fromkeys(tensor(name).name for name in tensors))
     check_accuracy(accuracy)
-    described = parse_net(net_text(net, GROUP_LAYERS), GROUP_LAYERS)
+    described = parse_net(net_text(net))
     x, words = few_inputs(inputs, limit)
     check_folder(folder, force)
     with made_folder(folder):

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..equivariant.text import parse_net
 from ..files import whole_file
-from ..nets.text import parse_net
 from ..scale import GramSpec, GramStore
 from ..scale.compute import Progress
 from ..scale.predict import predict as scores_of

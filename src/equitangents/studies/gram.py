@@ -10,8 +10,8 @@ import numpy as np
 
 from ..data import Dataset, load, one_hot_centred, split, standardise
 from ..data.arrays import moments
+from ..equivariant.text import net_text, parse_net
 from ..files import explained, whole_file
-from ..nets.text import net_text, parse_net
 from ..scale import GramSpec, GramStore, Leading, SymmetricMatrix, compute_gram, solve
 from ..scale.compute import Progress
 from ..scale.predict import predict

@@ -13,10 +13,10 @@ from functools import partial
 import numpy as np
 
 from ..dynamics import GradientFlow
+from ..equivariant.text import parse_net
 from ..equivariant.twin import impose
 from ..kernels import Needs, needs
 from ..nets import AbstractLayer, Dense, Flatten, Serial, output_shape
-from ..nets.text import parse_net
 from ..symmetry import violation_variance
 from .config import EnsembleRun, KernelRun
 from .piece import Arrays, Get, Piece

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..nets.text import parse_net
+from ..equivariant.text import parse_net
 from .precision import single
 from .store import checksum, explained, whole_file
 
