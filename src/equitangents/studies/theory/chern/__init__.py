@@ -17,7 +17,6 @@ STUDY = TheoryStudy(
     check=check,
     pieces=pieces,
     page=page,
-    minutes={"quick": 0.7, "full": 58},
     citations=(
         (
             "Huang, Balabanov, Linander, Granath, Persson and Gerken (2025), Learning Chern numbers of topological "
