@@ -20,6 +20,8 @@ def matrices(group, shape, key):
     """Random elements of a group, from SciPy."""
     n, seed = int(group.strip("SU()")), int(jr.randint(key, (), 0, 2**31 - 1))
     count = int(np.prod(shape))
+    if n == 1:  # SciPy 1.12 refuses it
+        return np.exp(2j * np.pi * np.random.default_rng(seed).random((*shape, 1, 1)))
     u = scipy.stats.unitary_group.rvs(n, size=count, random_state=seed).reshape(*shape, n, n)
     return u / np.linalg.det(u)[..., None, None] ** (1 / n) if group[0] == "S" else u
 

@@ -229,7 +229,7 @@ def test_exponentials_and_reunitarised_matrices_are_in_the_group(group, getkey):
     n = int(group.strip("SU()"))
     p = 3 * random_algebra(getkey(), group, (5, n, n), jnp.dtype(complex))
     u = exponential(p)
-    exact = np.array([scipy.linalg.expm(one) for one in np.asarray(p)])  # that of JAX misses 1e-9
+    exact = np.array([scipy.linalg.expm(one) for one in np.array(p)])  # that of JAX misses 1e-9
     assert close(u, exact, 1e-12) and close(series_exponential(p), exact, 1e-12)
     assert close(u @ dagger(u), jnp.broadcast_to(jnp.eye(n), u.shape))
     off = u * (1 + 1e-7)

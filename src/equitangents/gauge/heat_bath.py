@@ -68,7 +68,7 @@ def _refreshed(key: PRNGKeyArray, array: Array, halves: Array, mu: int, group: s
             p = (w[..., 0, 0] + w[..., 1, 1].conj()) / 2
             q = (w[..., 0, 1] - w[..., 1, 0].conj()) / 2
             k = jnp.sqrt(jnp.abs(p) ** 2 + jnp.abs(q) ** 2)
-            k = jnp.maximum(k, jnp.finfo(k.dtype).tiny ** 0.5)
+            k = jnp.maximum(k, float(jnp.finfo(k.dtype).tiny) ** 0.5)
             x = _quaternion(key, 2 * beta / n * k)
             c, d = _times_adjoint(
                 jax.lax.complex(x[0], x[3]), jax.lax.complex(x[2], x[1]), scaled(1 / k, p), scaled(1 / k, q)
