@@ -22,7 +22,7 @@ STUDY = TheoryStudy(
     check=check,
     pieces=pieces,
     page=page,
-    minutes={"quick": 1.5},
+    minutes={"quick": 1.5, "full": 9.8},
     citations=(
         (
             "M. Favoni, A. Ipp, D. I. Müller, D. Schuh: Lattice gauge equivariant convolutional neural networks (2022)",
