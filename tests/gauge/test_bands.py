@@ -7,6 +7,7 @@ from gauge_cases import close, matrices
 
 from equitangents.gauge import (
     Links,
+    band_path,
     certified_gap,
     chern_number,
     coupled_layers,
@@ -195,6 +196,23 @@ REFUSED = {
     "no band": (lambda: links_from_bands(qwz(1.0), (8, 8), 0), "from 1 to 2 filled bands, got 0"),
     "too many bands": (lambda: links_from_bands(qwz(1.0), (8, 8), 3), "from 1 to 2 filled bands, got 3"),
     "one momentum at a time": (lambda: links_from_bands(lambda k: np.eye(2), (8, 8), 1), "one_by_one"),
+    "one momentum, by its own error": (
+        lambda: links_from_bands(lambda k: np.array([[k[0], 0], [0, 1.0]]), (8, 8), 1),
+        r"matrices \(8, 8, M, M\), got ValueError.*one_by_one",
+    ),
+    "numbers, not matrices": (lambda: links_from_bands(lambda k: k[..., 0], (8, 8), 1), r"got shape \(8, 8\); one_by_one"),
+    "a number at one momentum": (lambda: energies(lambda k: 1.0, np.zeros(2)), r"matrices \(M, M\), got shape \(\)"),
+    "no square matrices": (
+        lambda: links_from_bands(one_by_one(lambda k: np.ones((2, 3))), (8, 8), 1),
+        "one momentum that returns a square matrix",
+    ),
+    "a grid of another dimension": (lambda: links_from_bands(qwz(1.0), (8, 8, 8), 1), "momenta of 2 components.* got 3"),
+    "a path in another dimension": (
+        lambda: band_path(qwz(1.0), {"a": (0,), "b": (1,)}, 1),
+        "momenta of 2 components.* got 1; give a grid or points of 2 dimensions",
+    ),
+    "a path in two dimensions": (lambda: band_path(qwz(1.0), {"a": (0, 0), "b": (1,)}, 1), "momenta of one length"),
+    "a path with too many bands": (lambda: band_path(qwz(1.0), {"a": (0, 0), "b": (1, 1)}, 3), "from 1 to 2 filled"),
     "not Hermitian": (lambda: links_from_bands(lambda k: 1j * qwz(1.0)(k), (8, 8), 1), "Hermitian"),
     "another period": (lambda: links_from_bands(lambda k: qwz(1.0)(k / 2), (8, 8), 1), "period 2 pi"),
     "tolerance": (lambda: certified_gap(qwz(1.0), 1, 0.0), "positive tolerance"),
@@ -208,6 +226,31 @@ REFUSED = {
     "flux": (lambda: hofstadter(1, 1), "at least 2 sites"),
     "random": (lambda: random_bands(jr.key(0), 4, 2, min_gap=5, tries=3), "found no gap"),
 }
+
+
+KINDS = {
+    "matrices in place of a function": (lambda: links_from_bands(qwz(1.0)(momenta((4, 4))), (4, 4), 1), "got an array"),
+    "a number of points": (lambda: links_from_bands(qwz(1.0), 8, 1), "shape of a lattice, integers such as .* got 8"),
+    "h second": (lambda: links_from_bands((8, 8), qwz(1.0), 1), "shape of a lattice.*got TightBinding"),
+    "half a band": (lambda: links_from_bands(qwz(1.0), (8, 8), 1.0), "filled to be an integer.* got 1.0"),
+    "bands by index": (lambda: links_from_bands(qwz(1.0), (8, 8), (0,)), r"filled to be an integer.* got \(0,\)"),
+    "a flag": (lambda: direct_gap(qwz(1.0), (8, 8), True), "filled to be an integer.* got True"),
+    "no bound on slopes": (lambda: certified_gap(qwz(1.0).__call__, 1), "TightBinding, got a method; direct_gap"),
+}
+
+
+@pytest.mark.parametrize("call, message", KINDS.values(), ids=KINDS)
+def test_what_is_of_another_kind_is_refused(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_a_search_that_stops_early_ends_below_what_was_asked_for_and_tells_of_a_gap_that_exists():
+    h, tolerance = haldane(1.0, np.pi / 2), 0.01
+    exact = certified_gap(h, 1, 1e-3)
+    early = certified_gap(h, 1, tolerance, enough=1.0)
+    assert exact < early < 1.0 - tolerance  # no lower bound
+    assert certified_gap(h, 1, tolerance, enough=exact / 2) == certified_gap(h, 1, tolerance) <= exact + 1e-3
 
 
 @pytest.mark.parametrize("call, message", REFUSED.values(), ids=REFUSED)

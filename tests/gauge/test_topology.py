@@ -246,6 +246,16 @@ REFUSED = {
         TypeError,
         "label the data outside",
     ),
+    "array": (lambda u: chern_number(u.array), TypeError, r"expected Links, got an array .* Links\(array, \"U\(2\)\"\)"),
+    "array of fluxes": (lambda u: flux(u.array, "det"), TypeError, "expected Links, got an array of shape"),
+    "array of 4 dimensions": (lambda u: second_chern_number(u.array), TypeError, "expected Links, got an array"),
+    "not unitary": (lambda u: chern_number(replaced(u, 2 * u.array)), ValueError, r"at most 1e-05, got one of 3\.0e\+00"),
+    "nearly unitary": (lambda u: flux(replaced(u, (1 + 1e-5) * u.array)), ValueError, r"got one of 2\.0e-05; .*polar"),
+    "not unitary in single precision": (
+        lambda u: branch_margin(replaced(u, np.complex64(1.001 * u.array))),
+        ValueError,
+        r"at most 1e-03, got one of 2\.0e-03",
+    ),
     "nan": (lambda u: chern_number(replaced(u, u.array * np.nan), "det"), ValueError, "finite"),
     "sizes": (lambda u: richardson([1.0, 2.0], (4, 4)), ValueError, "different sizes"),
 }
@@ -262,6 +272,14 @@ def test_fields_of_jax_in_single_precision_have_the_same_labels(getkey):
     safe = branch_margin(links) > 1e-4
     single = Links(jnp.asarray(links.array, jnp.complex64), links.group)
     assert safe.sum() > 20 and np.array_equal(chern_number(single)[safe], chern_number(links)[safe])
+
+
+@pytest.mark.parametrize("dtype, off", [(np.complex64, 4e-4), (np.complex128, 4e-6)])
+def test_links_that_are_unitary_to_rounding_are_taken_and_polar_mends_others(dtype, off, getkey):
+    links = draw_links("U(2)", (3, 3), (), getkey())
+    near, far = (replaced(links, np.asarray((1 + size) * links.array, dtype)) for size in (off, 1.0))
+    mended = replaced(links, polar(far.array))
+    assert np.allclose(flux(near), flux(links), atol=1e-5) and np.allclose(flux(mended), flux(links), atol=1e-5)
 
 
 def test_plaquettes_of_a_transformed_field_have_transformed_logarithms(getkey):

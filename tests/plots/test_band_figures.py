@@ -53,6 +53,9 @@ def test_the_curvature_is_drawn_at_its_momenta_and_integrates_to_the_chern_numbe
         assert drawn[j, i] == curvature.density[x, y]
     assert "C = -1 (trlog" in plots.to_svg(figure)
     assert mesh.norm.vmin == -mesh.norm.vmax
+    figure.canvas.draw()
+    panel, bar = (axes.get_position() for axes in (figure.axes[0], mesh.colorbar.ax))
+    assert 0 < bar.x0 - panel.x1 < 0.1 * panel.width and np.allclose([bar.y0, bar.y1], [panel.y0, panel.y1])
 
 
 def test_both_labels_can_be_drawn_and_what_does_not_fit_is_refused(getkey):

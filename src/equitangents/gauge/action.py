@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Complex, Float
 
 from .algebra import algebra_part, scaled
-from .links import Field, Links, check_direction, shift, stacked
+from .links import Field, Links, check_direction, check_links, shift, stacked
 from .loops import plaquettes, wilson_line
 
 
@@ -29,6 +29,7 @@ def staples(links: Links, mu: int) -> Field:
     The action holds a link in $-\frac\beta N \operatorname{Re} \operatorname{tr} U_\mu(x) A_\mu(x)$ alone. Its shape is
     (*batch, *sites, N, N).
     """
+    check_links(links)
     check_direction(mu, links.dim)
     if links.dim < 2:
         raise ValueError("expected a lattice of at least two dimensions; in one there are no plaquettes.")
@@ -45,5 +46,6 @@ def force(links: Links, beta: float | Float[Array, ""]) -> Complex[Array, "..."]
 
     $\delta S = \sum \operatorname{Re} \operatorname{tr} X^\dagger \nabla S$ for $\delta U = X U$.
     """
+    check_links(links)
     ua = stacked([links.direction(mu) @ staples(links, mu) for mu in range(links.dim)])
     return scaled(-beta / links.n, algebra_part(jnp.asarray(ua), links.group))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import equinox as eqx
 import numpy as np
 
-from .links import Links, check_sites, dagger
+from .links import Links, check_sites, dagger, described
 from .unitary import polar
 
 Hamiltonian = Callable[[np.ndarray], np.ndarray]
@@ -102,16 +102,28 @@ def certified_gap(h: TightBinding, filled: int, tolerance: float = 0.05, enough:
     r"""The least direct gap over all momenta, not only on a grid: a lower bound, `tolerance` too small at most.
 
     Branch and bound: within $r$ of a momentum, in each component, no energy moves by more than
-    $\sum_R \lVert t_R \rVert \sum_\mu |R_\mu|\, r$ (Weyl), and cells that may still hold the minimum are halved. The
-    search ends early, with a bound below `enough`, where a gap of `enough` is refuted.
+    $\sum_R \lVert t_R \rVert \sum_\mu |R_\mu|\, r$ (Weyl), and cells that may still hold the minimum are halved.
+
+    With `enough` above 0 the search stops early, as soon as a momentum has a smaller gap. What is then known: there is
+    a gap of the result plus `tolerance`, which is below `enough`, and the least gap is no larger; the result is no
+    lower bound. It is one whenever it is at least `enough` - `tolerance`, and always with `enough` = 0.
+
+    Args:
+        h: the Hamiltonian.
+        filled: how many bands are filled.
+        tolerance: how much too small the result may be.
+        enough: a gap that is asked for; smaller ones need not be known well.
 
     Raises:
+        TypeError: another function than a `TightBinding`, whose bound on slopes is needed.
         ValueError: a tolerance that is not positive.
 
     >>> chain = tight_binding({(0,): np.diag([1.0, -1.0]), (1,): np.diag([0.25, -0.25])})  # a gap of 2 + cos k
     >>> 0.95 <= certified_gap(chain, 1) <= 1.0
     True
     """
+    if not isinstance(h, TightBinding):
+        raise TypeError(f"expected h to be a TightBinding, got {described(h)}; direct_gap takes any function, on a grid.")
     if not tolerance > 0:
         raise ValueError(f"expected a positive tolerance, got {tolerance}.")
     norms = np.linalg.norm(h.hoppings, ord=2, axis=(-2, -1))
@@ -144,7 +156,9 @@ def links_from_bands(h: Hamiltonian, shape: tuple[int, ...], filled: int) -> Lin
 
     Raises:
         ValueError: a function that returns something else or has another period, a number of bands out of range,
-            filled bands that touch an empty one on the grid, or neighbouring states that are orthogonal.
+            a grid of another dimension, filled bands that touch an empty one on the grid, or neighbouring states that
+            are orthogonal.
+        TypeError: h that is no function, a shape or a number of bands that are no integers.
 
     References:
         Fukui, Hatsugai and Suzuki (2005), arXiv:cond-mat/0503172.
@@ -170,15 +184,32 @@ def links_from_bands(h: Hamiltonian, shape: tuple[int, ...], filled: int) -> Lin
 
 
 def _evaluate(h: Hamiltonian, k: np.ndarray) -> np.ndarray:
-    matrices = np.asarray(h(k))
-    if matrices.shape[:-2] != k.shape[:-1] or matrices.shape[-2:] != (matrices.shape[-1],) * 2:
+    if not callable(h):
+        raise TypeError(f"expected h to be a function of momenta, got {described(h)}; tight_binding makes one.")
+    if isinstance(h, TightBinding) and h.dim != k.shape[-1]:
         raise ValueError(
-            f"expected h to map momenta {k.shape} to matrices {(*k.shape[:-1], 'M', 'M')}, got {matrices.shape}; "
-            "wrap a function of one momentum in one_by_one."
+            f"expected momenta of {h.dim} components, of which h is a function, got {k.shape[-1]}; give a grid or points "
+            f"of {h.dim} dimensions."
         )
+    expected = f"expected h to map momenta {k.shape} to matrices ({', '.join([*map(str, k.shape[:-1]), 'M', 'M'])})"
+    cure = "one_by_one(f) does, for a function f of one momentum that returns a square matrix"
+    try:
+        matrices = np.asarray(h(k))
+    except (ValueError, TypeError, IndexError) as error:
+        raise ValueError(f"{expected}, got {type(error).__name__}: {str(error).rstrip('.')}; {cure}.") from error
+    if matrices.ndim < 2 or matrices.shape != (*k.shape[:-1], *matrices.shape[-1:] * 2):
+        raise ValueError(f"{expected}, got shape {matrices.shape}; {cure}.")
     if not np.allclose(matrices, dagger(matrices)):
         raise ValueError("expected Hermitian matrices h(k); add the adjoint of each hopping.")
     return matrices
+
+
+def check_filled(filled: int, bands: int) -> None:
+    """Raise unless `filled` is a number of these bands."""
+    if isinstance(filled, bool) or not isinstance(filled, int | np.integer):
+        raise TypeError(f"expected filled to be an integer, a number of bands, got {filled!r}.")
+    if not 1 <= filled <= bands:
+        raise ValueError(f"expected from 1 to {bands} filled bands, got {filled}.")
 
 
 def _gaps(h: Hamiltonian, k: np.ndarray, filled: int) -> np.ndarray:
@@ -187,8 +218,7 @@ def _gaps(h: Hamiltonian, k: np.ndarray, filled: int) -> np.ndarray:
 
 def _between(bands: np.ndarray, filled: int) -> np.ndarray:
     """The gap above the filled bands, infinite if all are filled; (..., M) -> (...)."""
-    if not 1 <= filled <= bands.shape[-1]:
-        raise ValueError(f"expected from 1 to {bands.shape[-1]} filled bands, got {filled}.")
+    check_filled(filled, bands.shape[-1])
     if filled == bands.shape[-1]:
         return np.full(bands.shape[:-1], np.inf)
     return bands[..., filled] - bands[..., filled - 1]

@@ -6,13 +6,13 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.random as jr
+import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from .action import average_plaquette
-from .links import Links
+from .links import Links, described, is_key
 
 
-@eqx.filter_jit
 def run_chain(
     key: PRNGKeyArray,
     update: Callable[[PRNGKeyArray, Links], Links],
@@ -31,10 +31,35 @@ def run_chain(
 
     Returns:
         The last links, and the measurements with a first axis of `steps`.
-    """
 
+    Raises:
+        TypeError: arguments of another kind, as swapped ones are, or an update that returns something else than links.
+        ValueError: a negative number of steps.
+    """
+    if not is_key(key):
+        raise TypeError(f"expected a random key first, got {described(key)}; {ORDER}")
+    if not callable(update):
+        raise TypeError(f"expected update to be a function (key, links) -> links, got {described(update)}; {ORDER}")
+    if not isinstance(links, Links):
+        raise TypeError(f"expected Links to start from, got {described(links)}; {ORDER}")
+    if isinstance(steps, bool) or not isinstance(steps, int | np.integer):
+        raise TypeError(f"expected steps to be an integer, got {described(steps)}; {ORDER}")
+    if steps < 0:
+        raise ValueError(f"expected at least 0 steps, got {steps}.")
+    if not callable(measure):
+        raise TypeError(f"expected measure to be a function of links, got {described(measure)}; {ORDER}")
+    return _repeated(key, update, links, int(steps), measure)
+
+
+ORDER = "call run_chain(key, update, links, steps, measure)."
+
+
+@eqx.filter_jit
+def _repeated(key, update, links, steps, measure):
     def step(links, key):
         links = update(key, links)
+        if not isinstance(links, Links):
+            raise TypeError(f"expected update to return Links, got {described(links)}; of hmc(...) return the links.")
         return links, measure(links)
 
     return jax.lax.scan(step, links, jr.split(key, steps))

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from .action import staples
 from .algebra import reunitarise, scaled
-from .links import Links, is_special
+from .links import Links, check_links, is_special
 
 
 def heat_bath(key: PRNGKeyArray, links: Links, beta: float | Float[Array, ""]) -> Links:
@@ -37,6 +37,7 @@ def heat_bath(key: PRNGKeyArray, links: Links, beta: float | Float[Array, ""]) -
         Creutz (1980), Phys. Rev. D 21, 2308; Cabibbo and Marinari (1982), Phys. Lett. B 119, 387; Kennedy and Pendleton
         (1985), Phys. Lett. B 156, 393.
     """
+    check_links(links)
     if not is_special(links.group):
         raise ValueError(f"expected links of SU(N), got {links.group}; use hmc.")
     if any(size % 2 for size in links.sites):

@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Complex, Float, PRNGKeyArray
 
 from .action import force, wilson_action
 from .algebra import exponential, random_algebra, reunitarise, scaled
-from .links import Links
+from .links import Links, check_links
 
 Momenta = Complex[Array, "..."]
 
@@ -76,6 +76,7 @@ def hmc(
     References:
         Duane, Kennedy, Pendleton and Roweth (1987), Phys. Lett. B 195, 216.
     """
+    check_links(links)
     links = Links(jnp.asarray(links.array), links.group)
     p_key, key = jr.split(key)
     momenta = random_algebra(p_key, links.group, links.array.shape, links.array.dtype)

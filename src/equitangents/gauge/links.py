@@ -7,6 +7,7 @@ of JAX and of NumPy, in the precision they have: with the flags of JAX untouched
 """
 
 import re
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -49,7 +50,7 @@ class Links(eqx.Module):
 
     Raises:
         ValueError: shapes that do not fit each other or the group.
-        TypeError: entries that are not complex.
+        TypeError: something else than an array, or entries that are not complex.
 
     >>> links = Links(jnp.exp(1j * jnp.ones((8, 6, 2)))[..., None, None], "U(1)")
     >>> links.sites, links.dim, links.n
@@ -60,6 +61,8 @@ class Links(eqx.Module):
     group: str = eqx.field(static=True)
 
     def __check_init__(self):
+        if not hasattr(self.array, "shape"):
+            raise TypeError(f"expected an array (*batch, *sites, D, N, N), got {described(self.array)}.")
         n, shape = group_size(self.group), self.array.shape
         if len(shape) < 4 or shape[-2:] != (n, n):
             raise ValueError(f"expected links (*batch, *sites, D, {n}, {n}) of {self.group}, got shape {shape}.")
@@ -141,8 +144,9 @@ def gauge_transform(links: Links, omega: Field) -> Links:
         omega: a matrix of the group at each site, (*batch, *sites, N, N); `random_gauge` draws one.
 
     Raises:
-        ValueError: shapes that do not fit.
+        TypeError, ValueError: something else than `Links`; shapes that do not fit.
     """
+    check_links(links)
     _check_matrices("omega", omega, links)
     moved = [dagger(omega) @ links.direction(mu) @ shift(omega, mu, links.dim) for mu in range(links.dim)]
     return Links(stacked(moved), links.group)
@@ -160,6 +164,42 @@ def transform_matrices(w: Field, omega: Field) -> Field:
     return dagger(omega) @ w @ omega
 
 
+def check_links(links: Any) -> None:
+    """Raise unless this is `Links`."""
+    if not isinstance(links, Links):
+        raise TypeError(f"expected Links, got {described(links)}; {_cure(links)}.")
+
+
+def described(value: Any) -> str:
+    """What a value is, for messages.
+
+    >>> described(np.zeros((2, 2)))
+    'an array of shape (2, 2)'
+    """
+    if isinstance(value, Links):
+        return f"Links of {value.group}, whose array has shape {value.array.shape}"
+    if is_key(value):
+        return "a random key"
+    if isinstance(value, np.ndarray | jax.Array):
+        return f"an array of shape {value.shape}"
+    return f"{value!r}" if isinstance(value, int | float | str | None) else f"a {type(value).__name__}"
+
+
+def is_key(value: Any) -> bool:
+    """Whether this is a random key, of either kind."""
+    if not isinstance(value, np.ndarray | jax.Array):
+        return False
+    return jnp.issubdtype(value.dtype, jax.dtypes.prng_key) or (value.dtype == np.uint32 and value.shape == (2,))
+
+
+def _cure(value: Any) -> str:
+    if is_key(value):
+        return "the key comes first, then the links"
+    if isinstance(value, np.ndarray | jax.Array) and value.ndim > 3:
+        return f'name the group of their matrices, Links(array, "U({value.shape[-1]})")'
+    return 'random_links(key, "U(2)", (8, 8)) makes some'
+
+
 def check_direction(mu: int, dim: int) -> None:
     """Raise unless mu is a direction of a lattice of `dim` dimensions."""
     if not 0 <= mu < dim:
@@ -168,14 +208,16 @@ def check_direction(mu: int, dim: int) -> None:
 
 def check_sites(sites: tuple[int, ...]) -> None:
     """Raise unless `sites` is the shape of a lattice."""
+    if not isinstance(sites, tuple | list) or not all(isinstance(size, int | np.integer) for size in sites):
+        raise TypeError(f"expected the shape of a lattice, integers such as (8, 8), got {sites!r}.")
     if not sites or any(size < 1 for size in sites):
         raise ValueError(f"expected the shape of a lattice such as (8, 8), got {sites}.")
 
 
 def _check_matrices(name: str, field: Field, links: Links) -> None:
     expected = (*links.batch, *links.sites, links.n, links.n)
-    if field.shape != expected:
-        raise ValueError(f"expected {name} of shape {expected}, a matrix at each site, got {field.shape}.")
+    if getattr(field, "shape", None) != expected:
+        raise ValueError(f"expected {name} of shape {expected}, a matrix at each site, got {described(field)}.")
 
 
 def stacked(fields: list[Field]) -> Field:

@@ -8,7 +8,7 @@ Loops that start at x transform as $W(x) \to \Omega(x)^\dagger W(x) \Omega(x)$; 
 import itertools
 from collections.abc import Sequence
 
-from .links import Field, Links, check_direction, dagger, shift, stacked
+from .links import Field, Links, check_direction, check_links, dagger, shift, stacked
 
 
 def wilson_line(links: Links, path: Sequence[int]) -> Field:
@@ -24,6 +24,7 @@ def wilson_line(links: Links, path: Sequence[int]) -> Field:
     Raises:
         ValueError: an empty path, or a step in a direction the lattice does not have.
     """
+    check_links(links)
     if not path:
         raise ValueError("expected a path of at least one step, such as (1, 2, -1, -2).")
     at = [0] * links.dim  # where the path has come to, relative to x
@@ -59,6 +60,7 @@ def wilson_loop(links: Links, path: Sequence[int]) -> Field:
     Raises:
         ValueError: a path that is not closed.
     """
+    check_links(links)
     ends = [sum((step > 0) - (step < 0) for step in path if abs(step) == mu + 1) for mu in range(links.dim)]
     if any(end % size for end, size in zip(ends, links.sites, strict=True)):
         raise ValueError(f"expected a closed path on a lattice {links.sites}, got one that ends {tuple(ends)} away.")
@@ -82,6 +84,7 @@ def plaquette(links: Links, mu: int, nu: int) -> Field:
 
     Its shape is (*batch, *sites, N, N).
     """
+    check_links(links)
     for direction in (mu, nu):
         check_direction(direction, links.dim)
     return wilson_loop(links, rectangle(mu, nu, 1, 1))
@@ -98,6 +101,7 @@ def planes(dim: int) -> list[tuple[int, int]]:
 
 def plaquettes(links: Links) -> Field:
     """Plaquettes of all planes mu < nu, (*batch, *sites, D (D - 1) / 2, N, N): the channels of a network."""
+    check_links(links)
     if links.dim < 2:
         raise ValueError("expected a lattice of at least two dimensions; in one there are Polyakov loops only.")
     return stacked([plaquette(links, mu, nu) for mu, nu in planes(links.dim)])
@@ -105,10 +109,12 @@ def plaquettes(links: Links) -> Field:
 
 def polyakov_loop(links: Links, mu: int) -> Field:
     """The product of all links in direction mu, once around the lattice from each x, (*batch, *sites, N, N)."""
+    check_links(links)
     check_direction(mu, links.dim)
     return wilson_loop(links, (mu + 1,) * links.sites[mu])
 
 
 def polyakov_loops(links: Links) -> Field:
     """Polyakov loops of all directions, (*batch, *sites, D, N, N)."""
+    check_links(links)
     return stacked([polyakov_loop(links, mu) for mu in range(links.dim)])

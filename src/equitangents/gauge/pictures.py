@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .bands import Hamiltonian, energies
-from .links import Links
+from .bands import Hamiltonian, check_filled, energies
+from .links import Links, check_links
 from .topology import branch_margin, chern_number, flux
 
 
@@ -53,9 +53,14 @@ def band_path(h: Hamiltonian, corners: Mapping[str, Sequence[float]], filled: in
         corners: momenta (D,) by name, at least two; a name that comes twice needs a mark, such as "G" and "G'".
         filled: how many bands are filled.
         points: of each line.
+
+    Raises:
+        ValueError: fewer than two momenta, of unequal length, or what `links_from_bands` refuses of h and `filled`.
     """
     if len(corners) < 2:
         raise ValueError(f"expected at least two named momenta, got {list(corners)}.")
+    if len({np.shape(k) for k in corners.values()}) > 1:
+        raise ValueError(f"expected momenta of one length, got {dict(corners)}.")
     at = np.array([*corners.values()], float)
     steps = np.arange(points) / points
     lines = [a + steps[:, None] * (b - a) for a, b in itertools.pairwise(at)]
@@ -63,11 +68,14 @@ def band_path(h: Hamiltonian, corners: Mapping[str, Sequence[float]], filled: in
     lengths = np.linalg.norm(np.diff(at, axis=0), axis=1)
     ends = np.concatenate([[0], np.cumsum(lengths)])
     distance = np.concatenate([[0], np.cumsum(np.repeat(lengths / points, points))])
-    return BandPath(distance, energies(h, k), ends, tuple(corners), filled)
+    bands = energies(h, k)
+    check_filled(filled, bands.shape[-1])
+    return BandPath(distance, bands, ends, tuple(corners), filled)
 
 
 def berry_curvature(links: Links, method: str = "trlog") -> BerryCurvature:
     """The Berry curvature of one field on a grid of two momenta, as its plaquettes have it."""
+    check_links(links)
     if links.dim != 2 or links.batch:
         raise ValueError(f"expected one field in 2 dimensions, got batch {links.batch} and sites {links.sites}.")
     area = np.prod(2 * np.pi / np.array(links.sites))

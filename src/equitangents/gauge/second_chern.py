@@ -21,12 +21,12 @@ def second_chern_density(links: Links) -> np.ndarray:
     """The terms of the sum, whose sum is the second Chern number; (*batch, *sites), gauge invariant at each site.
 
     Raises:
-        ValueError: a lattice that is not of 4 dimensions.
-        TypeError: traced links.
+        ValueError: a lattice that is not of 4 dimensions; links that are not unitary, as for `flux`.
+        TypeError: something else than `Links`; traced links.
     """
+    links = numbers(links)
     if links.dim != 4:
         raise ValueError(f"expected links on a lattice of 4 dimensions, got {links.dim}.")
-    links = numbers(links)
 
     def product(mu: int, nu: int, rho: int, sigma: int) -> np.ndarray:
         one, two = (log_unitary(np.asarray(plaquette(links, *plane))) for plane in ((mu, nu), (rho, sigma)))

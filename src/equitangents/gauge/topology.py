@@ -9,9 +9,13 @@ opposite to PythTB's. Both are integers, as $\prod_k \det W(k) = 1$, and do not 
 import jax
 import numpy as np
 
-from .links import Links
+from .links import Links, check_links, dagger
 from .loops import plaquette
 from .unitary import eigenphases
+
+ROUNDING = {np.dtype(np.complex64): 1e-3, np.dtype(np.complex128): 1e-5}
+"""Entries of U U^+ - 1 up to these are taken for rounding; in double precision the links may have been
+in single precision before."""
 
 
 def flux(links: Links, method: str = "trlog", plane: tuple[int, int] = (0, 1)) -> np.ndarray:
@@ -24,8 +28,9 @@ def flux(links: Links, method: str = "trlog", plane: tuple[int, int] = (0, 1)) -
         plane: two directions; swapped, they change the sign.
 
     Raises:
-        ValueError: another method, or a plane the lattice does not have.
-        TypeError: traced links: eigenvalues are found by NumPy.
+        ValueError: another method, a plane the lattice does not have, or links that are not unitary: with an entry of
+            $U U^\dagger - 1$ above 1e-3 in single precision, 1e-5 in double.
+        TypeError: an array in place of `Links`; traced links: eigenvalues are found by NumPy.
     """
     w = _plaquette(links, method, plane)
     return np.sum(eigenphases(w), axis=-1) if method == "trlog" else np.angle(np.linalg.det(w))
@@ -50,6 +55,9 @@ def chern_number(links: Links, method: str = "trlog", plane: tuple[int, int] = (
 
     Returns:
         Integers of shape batch, or, in more than two dimensions, (*batch, *the other sites): one for each slice.
+
+    Raises:
+        ValueError, TypeError: what `flux` refuses.
 
     References:
         Fukui, Hatsugai and Suzuki (2005), arXiv:cond-mat/0503172 (det); Huang et al. (2025), arXiv:2502.15376 (trlog).
@@ -81,9 +89,10 @@ def numbers(links: Links) -> Links:
     """The same links as NumPy arrays.
 
     Raises:
-        TypeError: traced links.
-        ValueError: links that are nan or infinite.
+        TypeError: something else than `Links`, or traced links.
+        ValueError: links that are nan, infinite or not unitary.
     """
+    check_links(links)
     if isinstance(links.array, jax.core.Tracer):
         raise TypeError(
             "expected the numbers of the links, got a traced array: eigenvalues are found by NumPy; label the data "
@@ -92,6 +101,13 @@ def numbers(links: Links) -> Links:
     array = np.asarray(links.array)
     if not np.all(np.isfinite(array)):
         raise ValueError("expected finite links, got nan or inf.")
+    off = float(np.abs(array @ dagger(array) - np.eye(links.n)).max(initial=0.0))
+    allowed = ROUNDING.get(array.dtype, 1e-5)
+    if off > allowed:
+        raise ValueError(
+            f"expected unitary links, with entries of U U^+ - 1 of at most {allowed:.0e}, got one of {off:.1e}; take "
+            "the nearest unitary ones, Links(polar(links.array), links.group)."
+        )
     return Links(array, links.group)
 
 

@@ -249,6 +249,7 @@ def _check(net: object, x1: object, x2: object) -> None:
     if not isinstance(net, AbstractLayer):
         what = f"the class {net.__name__}" if isinstance(net, type) else repr(net)
         raise TypeError(f"expected a description such as Serial(Dense(64), Relu(), Dense(1)), got {what}.")
+    needs(net, Needs(True, "none"))  # layers that have no kernel say so here, whatever the inputs
     if isinstance(x1, Kernel):
         if x2 is not None:
             raise ValueError("expected no x2 beside a Kernel, which holds both batches already; leave x2 out.")

@@ -43,8 +43,8 @@ def berry_curvature(curvature: Any) -> Figure:
     centred = np.roll(density, [n // 2 for n in density.shape], (0, 1))
     largest = max(float(np.abs(density).max()), 1e-12)
     mesh = panel.pcolormesh(*edges, centred.T, cmap="RdBu_r", vmin=-largest, vmax=largest, rasterized=True)
-    figure.colorbar(mesh, ax=panel, label="flux / area")
     panel.set_aspect("equal", anchor="W")
+    figure.colorbar(mesh, cax=panel.inset_axes((1.05, 0, 0.05, 1)), label="flux / area")  # beside the square it becomes
     ticks, names = [-np.pi, 0, np.pi], ["−π", "0", "π"]
     panel.set_xticks(ticks, names)
     panel.set_yticks(ticks, names)

@@ -8,10 +8,10 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ...nets import AbstractLayer
 from ...nets.base import Params, Shape, check_size
-from .covariant import Covariant, check_matrices, enlarged
+from .covariant import AbstractGaugeLayer, Covariant, check_covariant, check_matrices, enlarged
 
 
-class GEBL(AbstractLayer):
+class GEBL(AbstractGaugeLayer):
     r"""Gauge equivariant bilinear layer: $W'_o = \sum_{mn} a_{omn} E_m E'_n$ at each site.
 
     E are the channels that come in, their adjoints and 1, so linear terms and a bias are part of the sum. With `one`
@@ -46,6 +46,7 @@ class GEBL(AbstractLayer):
         return (*shape[:-3], self.channels, *shape[-2:]), params | {"a": a}
 
     def apply(self, params: Params, x: Covariant) -> Covariant:
+        check_covariant(self, x)
         one = enlarged(x.matrices if self.one is None else self.one.apply(params["one"], x).matrices)
         two = one
         if self.one is not None or self.two is not None:

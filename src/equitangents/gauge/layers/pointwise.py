@@ -7,12 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from ...nets import AbstractLayer
 from ...nets.base import Params, Shape, check_range
-from .covariant import Covariant, check_matrices
+from .covariant import AbstractGaugeLayer, Covariant, check_covariant, check_matrices
 
 
-class GEAct(AbstractLayer):
+class GEAct(AbstractGaugeLayer):
     r"""$W_c \to \phi(\operatorname{Re} \operatorname{tr} W_c)\, W_c$.
 
     Attributes:
@@ -30,10 +29,11 @@ class GEAct(AbstractLayer):
         return shape, {}
 
     def apply(self, params: Params, x: Covariant) -> Covariant:
+        check_covariant(self, x)
         return x.with_matrices(self.phi(traces(x.matrices).real)[..., None, None].astype(x.matrices.dtype) * x.matrices)
 
 
-class TrNorm(AbstractLayer):
+class TrNorm(AbstractGaugeLayer):
     r"""$W_c \to W_c / \max(|C^{-1} \sum_{c'} \operatorname{tr} W_{c'}|, \epsilon)$ at each site.
 
     There is no limit of infinite width: the mean over channels vanishes with $C^{-1/2}$.
@@ -55,6 +55,7 @@ class TrNorm(AbstractLayer):
         return shape, {}
 
     def apply(self, params: Params, x: Covariant) -> Covariant:
+        check_covariant(self, x)
         mean = jnp.mean(traces(x.matrices), axis=-1)
         square = mean.real**2 + mean.imag**2
         small = square <= self.floor**2

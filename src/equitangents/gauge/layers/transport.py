@@ -10,10 +10,10 @@ from ...nets import AbstractLayer
 from ...nets.base import Params, Shape, check_size
 from ..links import dagger, shift
 from .bilinear import bilinear
-from .covariant import Covariant, check_matrices, enlarged
+from .covariant import AbstractGaugeLayer, Covariant, check_covariant, check_matrices, enlarged
 
 
-class GEConv(AbstractLayer):
+class GEConv(AbstractGaugeLayer):
     r"""Gauge equivariant convolution along the axes of the lattice.
 
     $W'_o(x) = \sum_c w_{oc} W_c(x) + \sum_{\mu, d, c} w_{o \mu d c}\, P W_c(x + d\hat\mu) P^\dagger$, P the product of
@@ -44,12 +44,13 @@ class GEConv(AbstractLayer):
         return (*shape[:-3], self.channels, *shape[-2:]), {"w": w}
 
     def apply(self, params: Params, x: Covariant) -> Covariant:
+        check_covariant(self, x)
         around = jnp.concatenate([x.matrices, *transported(x, x.matrices, self.reach, self.both)], axis=-3)
         w = jax.lax.complex(params["w"][0], params["w"][1])
         return x.with_matrices(jnp.einsum("oc,...cij->...oij", w, around))
 
 
-class LCB(AbstractLayer):
+class LCB(AbstractGaugeLayer):
     r"""The fused convolution and bilinear layer of lattice gauge equivariant networks (L-CNN).
 
     $W'_o(x) = \sum_{AB} \theta_{oAB}\, B_A(x)\, \tilde B_B(x)$: B are W, its adjoint and 1 at x, and $\tilde B$ those
@@ -82,6 +83,7 @@ class LCB(AbstractLayer):
         return (*shape[:-3], self.channels, *shape[-2:]), {"a": a}
 
     def apply(self, params: Params, x: Covariant) -> Covariant:
+        check_covariant(self, x)
         around = jnp.concatenate([x.matrices, *transported(x, x.matrices, self.reach, self.both)], axis=-3)
         return x.with_matrices(bilinear(params["a"], enlarged(x.matrices), enlarged(around)))
 

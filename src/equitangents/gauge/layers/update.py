@@ -5,13 +5,12 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import PRNGKeyArray
 
-from ...nets import AbstractLayer
 from ...nets.base import Params, Shape
 from ..algebra import algebra_part, series_exponential
-from .covariant import Covariant, check_matrices
+from .covariant import AbstractGaugeLayer, Covariant, check_covariant, check_matrices
 
 
-class LinkExp(AbstractLayer):
+class LinkExp(AbstractGaugeLayer):
     r"""$U_\mu \to \exp\big([\sum_c \beta_{\mu c} W_c]_{\mathrm{ah}}\big)\, U_\mu$: links move within their group.
 
     `ah` is the projection on antihermitian matrices, without trace for SU(N). The new links transform as the old ones,
@@ -34,6 +33,7 @@ class LinkExp(AbstractLayer):
         return shape, {"beta": beta}
 
     def apply(self, params: Params, x: Covariant) -> Covariant:
+        check_covariant(self, x)
         n = x.links.shape[-1]
         sums = jnp.einsum("mc,...cij->...mij", params["beta"].astype(x.links.dtype), x.matrices)
         exponent = algebra_part(sums, f"SU({n})" if self.special and n > 1 else f"U({n})")
