@@ -1,10 +1,10 @@
-"""One training step of a gauge equivariant network, ours and PyTorch's: `python -m benchmarks.gauge_step`.
+"""Time of one training step of a gauge equivariant network, here and in PyTorch: `python -m benchmarks.gauge_step`.
 
-`--torch PYTHON` has torch and NumPy; the formulas there are the plain ones, with einsum and autograd. Channels
-1-32-16-8, N = 4,
-5 x 5 sites, a batch of 32: loss, gradients of all weights and Adam, in float32. Both get the same links and weights;
-their losses and gradients are compared. The floor is the operations of the products alone, forwards and twice
-backwards, at the rate of a large matrix product that is measured here.
+A step is the loss, the gradients of all weights and Adam, in float32. The network has channels 1-32-16-8 on links of
+U(4), 5 x 5 sites, a batch of 32. `--torch PYTHON` names a Python with torch and NumPy; the formulas there are the plain
+ones, with einsum and autograd. Both get the same links and weights, and their losses and gradients are compared. The
+floor is the time of the matrix products alone, forwards and twice backwards, at the speed of a large product measured
+here.
 """
 
 import argparse

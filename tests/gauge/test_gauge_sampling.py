@@ -1,5 +1,7 @@
 """Heat bath and HMC against exact results in two dimensions, against each other in more, and the laws of HMC."""
 
+from inspect import unwrap as unchecked  # without the checks of annotations that tests make
+
 import exact_2d
 import jax
 import jax.numpy as jnp
@@ -275,6 +277,7 @@ REFUSED = {
     "an odd side": (lambda u: heat_bath(jr.key(0), Links(u.array, "SU(2)"), 1.0), "even sides"),
     "negative beta": (lambda u: heat_bath(jr.key(0), Links(u.array[:, :2], "SU(2)"), -1.0), "at least 0"),
     "no steps": (lambda u: leapfrog(u, jnp.asarray(u.array), 1.0, 0.1, 0), "at least one step"),
+    "steps below 0": (lambda u: run_chain(jr.key(0), sweeps(1.0), u, -1), "at least 0 steps, got -1"),
     "a ring": (lambda u: staples(Links(u.array[:, 0, :1], "U(2)"), 0), "two dimensions"),
     "a short series": (lambda u: chain_mean([1.0, 2.0]), "at least 8 steps"),
 }
@@ -285,3 +288,42 @@ def test_what_does_not_fit_is_refused(call, message, getkey):
     links = draw_links("SU(2)", (4, 3), (), getkey())
     with pytest.raises(ValueError, match=message):
         call(Links(links.array, "U(2)"))
+
+
+START = identity_links("SU(2)", (2, 2))
+KINDS = {
+    "links before the update": ((jr.key(0), START, sweeps(1.0), 3), "update to be a function .* got Links of SU"),
+    "the update first": ((sweeps(1.0), jr.key(0), START, 3), "random key first, got a function; call run_chain"),
+    "a seed": ((0, sweeps(1.0), START, 3), "random key first, got 0"),
+    "steps before links": ((jr.key(0), sweeps(1.0), 3, START), "Links to start from, got 3"),
+    "an array": (
+        (jr.key(0), sweeps(1.0), START.array, 3),
+        r"Links to start from, got an array of shape \(2, 2, 2, 2, 2\)",
+    ),
+    "half a step": ((jr.key(0), sweeps(1.0), START, 3.5), "steps to be an integer, got 3.5"),
+    "nothing to measure": ((jr.key(0), sweeps(1.0), START, 3, 4), "measure to be a function of links, got 4"),
+    "a step of hmc": (
+        (jr.key(0), lambda key, links: hmc(key, links, 1.0, 0.1, 1), START, 3),
+        "update to return Links, got a HMCStep; of hmc",
+    ),
+}
+
+
+@pytest.mark.parametrize("arguments, message", KINDS.values(), ids=KINDS)
+def test_swapped_arguments_of_a_chain_are_named_with_their_order(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        unchecked(run_chain)(*arguments)
+
+
+UPDATES = {
+    "heat_bath": lambda a, b: unchecked(heat_bath)(a, b, 1.0),
+    "hmc": lambda a, b: unchecked(hmc)(a, b, 1.0, 0.1, 1),
+}
+
+
+@pytest.mark.parametrize("update", UPDATES.values(), ids=UPDATES)
+def test_updates_name_a_key_in_place_of_links_and_an_array(update):
+    with pytest.raises(TypeError, match="expected Links, got a random key; the key comes first, then the links"):
+        update(START, jr.key(0))
+    with pytest.raises(TypeError, match="expected Links, got an array of shape"):
+        update(jr.key(0), START.array)

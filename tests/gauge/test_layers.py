@@ -1,12 +1,14 @@
 """Every gauge equivariant layer commutes with gauge transformations; hand-made weights give known loops."""
 
+from inspect import unwrap as unchecked  # without the checks of annotations that tests make
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
 
-from equitangents import Conv, GlobalSumPool, Serial, empirical_ntk
+from equitangents import Conv, GlobalSumPool, Serial, empirical_ntk, nngp, nngp_and_ntk, ntk
 from equitangents.gauge import (
     Links,
     gauge_transform,
@@ -30,6 +32,7 @@ from equitangents.gauge.layers import (
     bilinear,
     enlarged,
 )
+from equitangents.kernels import Kernel, propagate
 
 LAYERS = {
     "GEBL": GEBL(3),
@@ -179,6 +182,62 @@ def test_the_trace_goes_on_to_layers_of_the_library(getkey):
 def test_shapes_that_do_not_fit_are_named(layer, shape, message):
     with pytest.raises(ValueError, match=message):
         layer.init(jr.key(0), shape)
+
+
+LINKS = random_links(jr.key(0), "U(2)", (3, 3), (2,))
+NET = Serial(Plaquettes(), GEAct(), Trace())
+KINDS = {
+    "links in place of their shape": (
+        lambda: unchecked(Plaquettes.init)(NET.layers[0], jr.key(0), LINKS),
+        "give links.array.shape",
+    ),
+    "an array in place of its shape": (
+        lambda: unchecked(GEBL.init)(GEBL(2), jr.key(0), LINKS.array),
+        "expected the shape",
+    ),
+    "Plaquettes after others": (
+        lambda: unchecked(Plaquettes.apply)(Plaquettes(), {}, NET.layers[0].apply({}, LINKS.array[0])),
+        "put it first, and once",
+    ),
+    **{
+        f"{name} without Plaquettes": (
+            lambda layer=layer: unchecked(type(layer).apply)(layer, {}, LINKS.array[0]),
+            rf"^{type(layer).__name__} expected .* got an array of shape \(3, 3, 2, 2, 2\); put Plaquettes\(\) first",
+        )
+        for name, layer in {**LAYERS, "Trace": Trace(), "LinkExp": LinkExp()}.items()
+    },
+    "links without Plaquettes": (lambda: unchecked(GEAct.apply)(GEAct(), {}, LINKS), "got Links of .*put Plaquettes"),
+}
+
+
+@pytest.mark.parametrize("call, message", KINDS.values(), ids=KINDS)
+def test_what_is_of_another_kind_is_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+def test_a_batch_needs_vmap():
+    with pytest.raises(ValueError, match="without a batch axis, which jax.vmap takes"):
+        NET.apply([{}, {}, {}], LINKS.array)
+
+
+def test_networks_take_links_as_they_take_arrays():
+    params = [{}, {}, {}]
+    for given in (LINKS, LINKS.array):
+        out = jax.vmap(NET.apply, (None, 0))(params, given)
+        np.testing.assert_array_equal(out[1], NET.apply(params, Links(LINKS.array[1], "U(2)")))
+
+
+@pytest.mark.parametrize("kernel", [nngp, ntk, nngp_and_ntk])
+@pytest.mark.parametrize("x", [LINKS.array, LINKS.array.real], ids=["links", "real numbers"])
+def test_kernels_at_infinite_width_are_refused_and_the_empirical_one_is_named(kernel, x):
+    with pytest.raises(NotImplementedError, match=r"gauge layers have no kernel at infinite width.*empirical_ntk\("):
+        kernel(Serial(*NET.layers, Conv(1, (1, 1)), GlobalSumPool()), x)
+
+
+def test_a_rule_asked_for_by_itself_is_refused_alike():
+    with pytest.raises(NotImplementedError, match="GEBL is a gauge layer"):
+        propagate(GEBL(2), Kernel(None, jnp.ones(()), None, None, jnp.ones(()), ()))
 
 
 def test_numbers_that_make_no_sense_are_named():

@@ -7,6 +7,7 @@ component. NumPy, float64: no label should depend on the precision JAX is set to
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import equinox as eqx
 import numpy as np
@@ -123,7 +124,9 @@ def certified_gap(h: TightBinding, filled: int, tolerance: float = 0.05, enough:
     True
     """
     if not isinstance(h, TightBinding):
-        raise TypeError(f"expected h to be a TightBinding, got {described(h)}; direct_gap takes any function, on a grid.")
+        raise TypeError(
+            f"expected h to be a TightBinding, got {described(h)}; direct_gap takes any function, on a grid."
+        )
     if not tolerance > 0:
         raise ValueError(f"expected a positive tolerance, got {tolerance}.")
     norms = np.linalg.norm(h.hoppings, ord=2, axis=(-2, -1))
@@ -183,7 +186,7 @@ def links_from_bands(h: Hamiltonian, shape: tuple[int, ...], filled: int) -> Lin
     return Links(np.stack([polar(np.asarray(overlap)) for overlap in overlaps], axis=-3), f"U({filled})")
 
 
-def _evaluate(h: Hamiltonian, k: np.ndarray) -> np.ndarray:
+def _evaluate(h: Any, k: np.ndarray) -> np.ndarray:
     if not callable(h):
         raise TypeError(f"expected h to be a function of momenta, got {described(h)}; tight_binding makes one.")
     if isinstance(h, TightBinding) and h.dim != k.shape[-1]:
@@ -204,7 +207,7 @@ def _evaluate(h: Hamiltonian, k: np.ndarray) -> np.ndarray:
     return matrices
 
 
-def check_filled(filled: int, bands: int) -> None:
+def check_filled(filled: Any, bands: int) -> None:
     """Raise unless `filled` is a number of these bands."""
     if isinstance(filled, bool) or not isinstance(filled, int | np.integer):
         raise TypeError(f"expected filled to be an integer, a number of bands, got {filled!r}.")
@@ -212,11 +215,11 @@ def check_filled(filled: int, bands: int) -> None:
         raise ValueError(f"expected from 1 to {bands} filled bands, got {filled}.")
 
 
-def _gaps(h: Hamiltonian, k: np.ndarray, filled: int) -> np.ndarray:
+def _gaps(h: Hamiltonian, k: np.ndarray, filled: Any) -> np.ndarray:
     return _between(energies(h, k), filled)
 
 
-def _between(bands: np.ndarray, filled: int) -> np.ndarray:
+def _between(bands: np.ndarray, filled: Any) -> np.ndarray:
     """The gap above the filled bands, infinite if all are filled; (..., M) -> (...)."""
     check_filled(filled, bands.shape[-1])
     if filled == bands.shape[-1]:

@@ -206,7 +206,7 @@ def check_direction(mu: int, dim: int) -> None:
         raise ValueError(f"expected a direction from 0 to {dim - 1}, got {mu}.")
 
 
-def check_sites(sites: tuple[int, ...]) -> None:
+def check_sites(sites: Any) -> None:
     """Raise unless `sites` is the shape of a lattice."""
     if not isinstance(sites, tuple | list) or not all(isinstance(size, int | np.integer) for size in sites):
         raise TypeError(f"expected the shape of a lattice, integers such as (8, 8), got {sites!r}.")
@@ -214,7 +214,7 @@ def check_sites(sites: tuple[int, ...]) -> None:
         raise ValueError(f"expected the shape of a lattice such as (8, 8), got {sites}.")
 
 
-def _check_matrices(name: str, field: Field, links: Links) -> None:
+def _check_matrices(name: str, field: Any, links: Links) -> None:
     expected = (*links.batch, *links.sites, links.n, links.n)
     if getattr(field, "shape", None) != expected:
         raise ValueError(f"expected {name} of shape {expected}, a matrix at each site, got {described(field)}.")

@@ -6,6 +6,8 @@ with $W(k) = U_x(k) U_y(k + \hat x) U_x(k + \hat y)^\dagger U_y(k)^\dagger$: the
 opposite to PythTB's. Both are integers, as $\prod_k \det W(k) = 1$, and do not change under U(N) gauge transformations.
 """
 
+from typing import Any
+
 import jax
 import numpy as np
 
@@ -85,7 +87,7 @@ def branch_margin(links: Links, method: str = "trlog", plane: tuple[int, int] = 
     return np.min(distance, axis=_plane_axes(links, plane))[()]
 
 
-def numbers(links: Links) -> Links:
+def numbers(links: Any) -> Links:
     """The same links as NumPy arrays.
 
     Raises:
@@ -111,7 +113,7 @@ def numbers(links: Links) -> Links:
     return Links(array, links.group)
 
 
-def _plaquette(links: Links, method: str, plane: tuple[int, int]) -> np.ndarray:
+def _plaquette(links: Any, method: str, plane: tuple[int, int]) -> np.ndarray:
     if method not in ("trlog", "det"):
         raise ValueError(f"expected method 'trlog' or 'det', got {method!r}.")
     return np.asarray(plaquette(numbers(links), *plane))

@@ -92,7 +92,7 @@ def check_covariant(owner: AbstractLayer, x: Any) -> None:
         )
 
 
-def _check_lattice(shape: Shape) -> None:
+def _check_lattice(shape: Any) -> None:
     _check_kind("Plaquettes", shape)
     if len(shape) < 5 or shape[-1] != shape[-2] or shape[-3] != len(shape) - 3:
         raise ValueError(
@@ -109,7 +109,7 @@ def _check_kind(name: str, shape: Any) -> None:
         )
 
 
-def check_matrices(owner: AbstractLayer, shape: Shape) -> int:
+def check_matrices(owner: AbstractLayer, shape: Any) -> int:
     """The number of channels; raises unless `shape` is (*sites, channels, N, N)."""
     _check_kind(type(owner).__name__, shape)
     if len(shape) < 4 or shape[-1] != shape[-2]:
