@@ -217,7 +217,7 @@ def test_what_is_of_another_kind_is_named(call, message):
 
 
 def test_a_batch_needs_vmap():
-    with pytest.raises(ValueError, match="without a batch axis, which jax.vmap takes"):
+    with pytest.raises(ValueError, match=r"without a batch axis, which jax\.vmap takes"):
         NET.apply([{}, {}, {}], LINKS.array)
 
 

@@ -124,9 +124,7 @@ def certified_gap(h: TightBinding, filled: int, tolerance: float = 0.05, enough:
     True
     """
     if not isinstance(h, TightBinding):
-        raise TypeError(
-            f"expected h to be a TightBinding, got {described(h)}; direct_gap takes any function, on a grid."
-        )
+        raise TypeError(f"expected h to be a TightBinding, got {described(h)}; direct_gap takes any function.")
     if not tolerance > 0:
         raise ValueError(f"expected a positive tolerance, got {tolerance}.")
     norms = np.linalg.norm(h.hoppings, ord=2, axis=(-2, -1))
@@ -191,8 +189,8 @@ def _evaluate(h: Any, k: np.ndarray) -> np.ndarray:
         raise TypeError(f"expected h to be a function of momenta, got {described(h)}; tight_binding makes one.")
     if isinstance(h, TightBinding) and h.dim != k.shape[-1]:
         raise ValueError(
-            f"expected momenta of {h.dim} components, of which h is a function, got {k.shape[-1]}; give a grid or points "
-            f"of {h.dim} dimensions."
+            f"expected momenta of {h.dim} components, of which h is a function, got {k.shape[-1]}; give a grid or "
+            f"points of {h.dim} dimensions."
         )
     expected = f"expected h to map momenta {k.shape} to matrices ({', '.join([*map(str, k.shape[:-1]), 'M', 'M'])})"
     cure = "one_by_one(f) does, for a function f of one momentum that returns a square matrix"
