@@ -81,7 +81,7 @@ class Plaquettes(AbstractGaugeLayer):
         _check_lattice(array.shape)
         links = Links(array, f"U({array.shape[-1]})")
         loops = [plaquettes(links), *([polyakov_loops(links)] if self.polyakov else [])]
-        return Covariant(array, jnp.concatenate(loops, axis=-3))
+        return Covariant(jnp.asarray(array), jnp.concatenate(loops, axis=-3))
 
 
 def check_covariant(owner: AbstractLayer, x: Any) -> None:
