@@ -16,6 +16,7 @@ from ..numerics import safe_sqrt
 from .doubtful import warn_of_errors
 from .inputs import Batch, batch, check_inputs, input_covariances, vocabulary
 from .kernel import Kernel, Needs
+from .options import OPTIONS, kind_of
 from .propagate import needs, propagate
 from .repeats import folded
 from .shortcut import shortened
@@ -114,16 +115,7 @@ def _in_tiles(net: AbstractLayer, x1: Array, x2: Array | None, names: tuple[str,
     backend, entries = jax.default_backend(), _entries(net, x1.shape[1:])
     rows = tile_rows(backend, entries, x1.shape[0], other.shape[0], x1.dtype.itemsize)
     arguments = (Description.of(folded(net)), x1, x2)
-    leaves = (*jax.tree.leaves(arguments), jnp.zeros(()))  # the last is traced where a constant is used under `jit`
-    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)  # then the outer program has the options
-    kind = "any" if backend != "cpu" or traced else "dense" if entries == 1 else "sites"
-    return _compiled[kind](*arguments, names, rows, piece_entries(backend))
-
-
-WIDE = {"xla_cpu_prefer_vector_width": 512}
-"""For XLA on a CPU: loops in the widest registers it has, of which XLA takes half by default."""
-WITHOUT_FORKS = {"xla_disable_hlo_passes": "cpu-parallel-task-assigner"}
-"""For XLA: no loop is cut into pieces for threads; matrix products still are."""
+    return _compiled[kind_of(arguments, entries == 1)](*arguments, names, rows, piece_entries(backend))
 
 
 class Description(eqx.Module):
@@ -179,9 +171,8 @@ def _matrices_of_pairs(
 
 _compiled = {
     kind: jax.jit(_matrices_of_pairs, static_argnums=(3, 4, 5), compiler_options=options)
-    for kind, options in (("any", None), ("sites", WIDE), ("dense", WIDE | WITHOUT_FORKS))
+    for kind, options in OPTIONS.items()
 }
-"""Dense kernels have loops of about 0.1 ms: two threads would take as long, and more processor time."""
 
 
 def _entries(net: AbstractLayer, shape: tuple[int, ...]) -> int:

@@ -11,6 +11,7 @@ from jax import lax
 from jaxtyping import Array
 
 from .layerwise import Features, features, products, taken_apart
+from .options import OPTIONS, kind_of
 from .plan import make_plan, tiled
 
 Outputs = Literal["trace", "full", "diagonal"]
@@ -58,7 +59,8 @@ def empirical_ntk(
     if outputs not in get_args(Outputs):
         raise ValueError(f"expected outputs to be 'trace', 'full' or 'diagonal', got {outputs!r}.")
     check_arguments(apply, params, x1, x2, budget)
-    return _computed(apply, params, x1, x2, outputs, budget)
+    vectors = all(jnp.ndim(leaf) <= 2 for leaf in jax.tree.leaves(x1))
+    return _compiled[kind_of((params, x1, x2), vectors)](apply, params, x1, x2, outputs, budget)
 
 
 def check_arguments(apply: object, params: Any, x1: Any, x2: Any, budget: int) -> None:
@@ -78,7 +80,6 @@ def check_arguments(apply: object, params: Any, x1: Any, x2: Any, budget: int) -
         )
 
 
-@eqx.filter_jit
 def _computed(apply: Function, params: Any, x1: Any, x2: Any, outputs: str, budget: int) -> Array:
     trained, constant = eqx.partition(params, is_trained)
     leaves, structure = jax.tree.flatten(trained)
@@ -122,6 +123,9 @@ def _computed(apply: Function, params: Any, x1: Any, x2: Any, outputs: str, budg
         return jnp.moveaxis(parts, 0, 2).reshape(n1, n2, -1)[:, :, :size]
     zero = jnp.zeros((n1, n2), dtype)
     return lax.scan(lambda total, c: (total + matrix(c[None]), None), zero, rows)[0] / size
+
+
+_compiled = {kind: eqx.filter_jit(_computed, compiler_options=options) for kind, options in OPTIONS.items()}
 
 
 def _items(x: Any, cotangents: Array) -> tuple[Any, Array]:
