@@ -125,7 +125,10 @@ def _computed(apply: Function, params: Any, x1: Any, x2: Any, outputs: str, budg
     return lax.scan(lambda total, c: (total + matrix(c[None]), None), zero, rows)[0] / size
 
 
-_compiled = {kind: eqx.filter_jit(_computed, compiler_options=options) for kind, options in OPTIONS.items()}
+_compiled = {
+    kind: eqx.filter_jit(_computed, compiler_options=options)  # type: ignore[call-overload] # keywords go to jax.jit
+    for kind, options in OPTIONS.items()
+}
 
 
 def _items(x: Any, cotangents: Array) -> tuple[Any, Array]:
