@@ -16,7 +16,7 @@ CACHE = 2**25
 """Bytes of intermediate results that one chunk of examples may take on a CPU, where its last cache should hold them."""
 
 
-ROWS = 200
+ROWS = 400
 """Rows of a matrix product that is large enough to run at full speed."""
 
 
@@ -79,7 +79,7 @@ def tiled(prepare: Callable[[Any], Any], multiply: Callable[[Any, Any], Array], 
         return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:])[:n], done)
 
     def product(a: Any, b: Any | None) -> Array:
-        sizes = [min(plan.tile, _length(a)), min(plan.tile, _length(a if b is None else b))]
+        sizes = [_even(n, min(plan.tile, n)) for n in (_length(a), _length(a if b is None else b))]
         return gram(lambda *rows: (multiply(*rows),), a, b, (sizes[0], sizes[1]))[0]
 
     if plan.block is None:
