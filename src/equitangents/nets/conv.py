@@ -122,4 +122,4 @@ class Conv(AbstractConv):
             inputs, margins = pad_sites(x, margins, self.padding), [(0, 0)] * len(margins)
         product = patch_product(Convolved(tuple(margins), self.steps, self.apart))
         shape = (*self.window, x.shape[-1], self.width)
-        return self.combine(params, lambda w: product(inputs, w), x, self.fan_in(x.shape), shape)
+        return self.combine(params, lambda w: product(inputs, w.reshape(shape)), x, self.fan_in(x.shape), shape)
