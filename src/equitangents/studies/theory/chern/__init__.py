@@ -14,6 +14,7 @@ STUDY = TheoryStudy(
         "the flux at each site from sums alone, and carry it to other lattices and to real band structures."
     ),
     presets=PRESETS,
+    minutes={"full": 99},
     check=check,
     pieces=pieces,
     page=page,
