@@ -225,9 +225,7 @@ def runs_section(config: ChernConfig, get: Get) -> Section:
             "below about sqrt(n) outputs may shrink before the fluxes are found."
         )
     if any(run.bands == 4 and not run.ablation for run in runs):
-        text.append(
-            "Huang et al. report 95.9 % for U(4) on 5 x 5 sites, and 92.7 to 95.4 % after trivial links alone."
-        )
+        text.append("Huang et al. report 95.9 % for U(4) on 5 x 5 sites, and 92.7 to 95.4 % after trivial links alone.")
     figure = plots.chern_losses(Losses("Losses", curves))
     drawings = (Drawing("losses", figure, "Mean absolute error of the sum, and the second term; first seeds."),)
     return Section(
