@@ -205,6 +205,22 @@ def test_products_with_patches_are_read_as_convolutions():
         assert site.inputs == 2 * np.prod(layer.window)
 
 
+@pytest.mark.parametrize("way", ["gradient inside", "linear part"])
+def test_what_jax_makes_of_a_convolution_is_not_taken_for_one(way, getkey):
+    apply, params = net(Conv(3, 2), Tanh(), GlobalAvgPool(), Dense(1))(getkey(), (4, 2))
+    x, other = jr.normal(getkey(), (3, 4, 2)), jax.tree.map(jnp.ones_like, params)
+
+    def gradient(p, y):
+        return jax.grad(lambda z: apply(p, z)[0])(y).ravel()
+
+    def linear(p, y):
+        return jax.linearize(lambda q: apply(q, y), other)[1](p)
+
+    function = gradient if way == "gradient inside" else linear
+    expected = by_jacobians(function, params, x, x)
+    np.testing.assert_allclose(empirical_ntk(function, params, x, outputs="full"), expected, rtol=1e-10, atol=1e-12)
+
+
 def test_kernels_of_convolutions_have_derivatives_both_ways(getkey):
     apply, params = net(Conv(3, (2, 2)), Tanh(), Conv(2, (2, 2)), GlobalAvgPool(), Dense(1))(getkey(), (3, 3, 2))
     x, direction = jr.normal(getkey(), (2, 3, 3, 2)), jax.tree.map(jnp.ones_like, params)

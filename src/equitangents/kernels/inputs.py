@@ -189,7 +189,7 @@ def _(primals, tangents):
         return jnp.sum((u1[:, None] - u2[None]) * (du1[:, None] - du2[None]), axis=-1)
 
     apart = jnp.ones_like(d, bool) if same is None else ~same
-    near = jnp.any(apart & (d < NEAR))
+    near = jnp.any(apart & (d > 0) & (d < NEAR))  # at 0 products have the right derivatives
     tangent = lax.cond(near, differences, products, u1, u2, du1, du2)
     return d, jnp.where(apart, tangent, 0)
 

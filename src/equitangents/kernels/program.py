@@ -10,7 +10,7 @@ from jax import lax
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from jaxtyping import Array
 
-from ..nets.window import CONVOLUTIONS
+from ..nets.window import CONVOLUTIONS, channels_last
 
 Place = int | Literal
 
@@ -81,18 +81,21 @@ def trace(function: Callable[..., Any], *args: Any) -> Program:
 def _convolution(eqn: Any) -> ClosedJaxpr | None:
     """A `patch_product` as one convolution, None for anything else."""
     numbers = CONVOLUTIONS.get(eqn.params.get("name"))
-    shapes = [jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in eqn.invars]
-    if numbers is None or [len(s.shape) for s in shapes] != [len(numbers.steps) + k for k in (1, 2)]:
+    if numbers is None or len(eqn.invars) != 2 or len(eqn.outvars) != 1:
+        return None  # the name stays on what JAX makes of it, such as its linear part
+    x, w = (jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in eqn.invars)
+    if [len(x.shape), len(w.shape)] != [len(numbers.steps) + k for k in (1, 2)] or x.shape[-1] != w.shape[-2]:
         return None
-    sites = "DHW"[-len(numbers.steps) :]
+    axes = channels_last(len(numbers.steps))
 
     def convolution(x: Array, w: Array) -> Array:
-        names = (f"N{sites}C", f"{sites}IO", f"N{sites}C")
         return lax.conv_general_dilated(
-            x[None], w, numbers.steps, numbers.margins, rhs_dilation=numbers.dilation, dimension_numbers=names
+            x[None], w, numbers.steps, numbers.margins, rhs_dilation=numbers.dilation, dimension_numbers=axes
         )[0]
 
-    return jax.make_jaxpr(convolution)(*shapes)
+    found, wanted = jax.make_jaxpr(convolution)(x, w), eqn.outvars[0].aval
+    same = found.out_avals[0].shape == wanted.shape and found.out_avals[0].dtype == wanted.dtype
+    return found if same else None
 
 
 def value(places: dict[int, Any], place: Place) -> Any:

@@ -16,7 +16,7 @@ from jax import lax
 from jax.extend.core import Literal
 from jaxtyping import Array
 
-from ..nets.window import patches
+from ..nets.window import channels_last, patches
 from .program import Program, Step, perform, value
 
 RESHAPED = ("reshape", "transpose", "squeeze", "rev", "neg", "copy", "copy_p")
@@ -168,9 +168,7 @@ def _convolution(params: dict[str, Any]) -> Callable[[Array, Array], Array]:
     patches of the signal, as XLA's convolution is slow where each example has a filter of its own.
     """
 
-    def convolution(x: Array, w: Array, last: str = "IO") -> Array:
-        sites = "DHW"[2 - x.ndim :]
-        signal, filters = f"N{sites}C", f"{sites}{last}"
+    def convolution(x: Array, w: Array, outputs_first: bool = False) -> Array:
         return lax.conv_general_dilated(
             x,
             w,
@@ -178,7 +176,7 @@ def _convolution(params: dict[str, Any]) -> Callable[[Array, Array], Array]:
             params["padding"],
             params["lhs_dilation"],
             params["rhs_dilation"],
-            (signal, filters, signal),
+            channels_last(x.ndim - 2, outputs_first),
             precision=params["precision"],
             preferred_element_type=params["preferred_element_type"],
         )
@@ -193,9 +191,10 @@ def _convolution(params: dict[str, Any]) -> Callable[[Array, Array], Array]:
     def backward(given: tuple[Array, Array], g: Array) -> tuple[Array, Array]:
         x, w = given
         exchanged = jnp.swapaxes(w, -1, -2)
-        (by_x,) = jax.linear_transpose(lambda x: convolution(x, exchanged, "OI"), x)(g)
+        (by_x,) = jax.linear_transpose(lambda x: convolution(x, exchanged, True), x)(g)
         windows = _windows(x, w.shape[:-2], params)
-        by_w = jnp.matmul(windows.reshape(-1, windows.shape[-1]).T, g.reshape(-1, g.shape[-1]))
+        flat = windows.reshape(-1, windows.shape[-1])
+        by_w = jnp.matmul(flat.T, g.reshape(-1, g.shape[-1]), precision=params["precision"])
         return by_x, by_w.reshape(w.shape)
 
     product.defvjp(forward, backward)

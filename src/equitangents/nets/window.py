@@ -117,9 +117,15 @@ def patch_product(numbers: Convolved) -> Callable[[Array, Array], Array]:
         padded = pad_sites(x, numbers.margins, "SAME")
         return patches(padded, w.shape[:-2], numbers.steps, numbers.dilation) @ w.reshape(-1, w.shape[-1])
 
-    product.__name__ = f"patch_product{len(CONVOLUTIONS)}"
+    product.__name__ = f"equitangents_patch_product_{tuple(numbers)}"
     CONVOLUTIONS[product.__name__] = numbers
     return jax.jit(product)
+
+
+def channels_last(sites: int, outputs_first: bool = False) -> lax.ConvDimensionNumbers:
+    """Axes (batch, *sites, channels) and filters (*window, inputs, outputs), or outputs and inputs exchanged."""
+    signal, last = (0, sites + 1, *range(1, sites + 1)), (sites + 1, sites)
+    return lax.ConvDimensionNumbers(signal, (*(last[::-1] if outputs_first else last), *range(sites)), signal)
 
 
 def window_output(owner: AbstractLayer, sites: Shape, window: Shape, strides: Shape, padding: str) -> Shape:
