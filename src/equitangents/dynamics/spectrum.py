@@ -63,9 +63,10 @@ def _gains(clock: AbstractClock, s: Float[Array, " n"]) -> tuple[Float[Array, " 
 def resolution(s: Float[Array, " n"]) -> Float[Array, ""]:
     r"""Computed eigenvalues up to this cannot be told from zero: $\epsilon (10 \max s + 4 \sqrt n\,\bar s)$.
 
-    Routines for symmetric matrices leave errors of 0.2 to 4 eps max s, at any n (tests/dynamics/test_resolution.py);
-    entries of the matrix, of the size of the mean eigenvalue, are rounded, and a matrix of independent errors has the
-    spectral norm $2 \sqrt n$ times their size.
+    Measured in float32 for kernels of ReLU and erf, 250 to 2000 inputs in 1 to 500 dimensions: routines for symmetric
+    matrices leave errors of 0.2 to 4 eps max s, at any n, and rounding of the kernel itself up to 6.6, where eight
+    layers of erf act on one dimension. The second term is for entries that are rounded independently, each of the size
+    of the mean eigenvalue: a matrix of such errors has the spectral norm $2 \sqrt n$ times their size.
     """
     eps = float(jnp.finfo(s.dtype).eps)
     return eps * (10 * jnp.max(s) + 4 * s.size**0.5 * jnp.mean(s))

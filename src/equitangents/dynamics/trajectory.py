@@ -190,13 +190,14 @@ class AbstractTrajectory(eqx.Module):
 
     def _warn(self, moments: np.ndarray | None) -> None:
         """Where the last moment is late enough for small eigenvalues to be left out; nothing where it is traced."""
-        if moments is None or not moments.size or not self.regression.is_known():
+        single = self.regression.ntk.dtype == jnp.float32
+        if not single or moments is None or not moments.size or not self.regression.is_known():
             return
         values = self.regression.spectrum().values
         with jax.ensure_compile_time_eval():
-            late = concrete(is_late(self._clock(jnp.asarray(moments.max(), values.dtype)), values[-1]))
-        if late is not None and late:
-            warn_of_untrained(values)
+            clock = self._clock(jnp.asarray(moments.max(), values.dtype))
+            if all(concrete(leaf) is not None for leaf in jax.tree.leaves(clock)) and is_late(clock, values[-1]):
+                warn_of_untrained(values)
 
 
 def _covariance(nngp: Array, k12: Array, nngp1: Array, nngp2: Array | None, b1: Array, b2: Array | None) -> Array:

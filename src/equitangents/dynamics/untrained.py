@@ -11,7 +11,7 @@ from .spectrum import resolution
 def warn_of_untrained(values: Array) -> None:
     """Warn of eigenvalues that float32 tells from zero, but that count as zero late in training.
 
-    Above four eps times the largest it is no zero mode of equal or symmetric inputs, as far as `resolution` knows.
+    Above seven eps times the largest they are hardly zero modes of equal or symmetric inputs, see `resolution`.
 
     Args:
         values: (n,); nothing is said where they are traced or in float64.
@@ -20,10 +20,10 @@ def warn_of_untrained(values: Array) -> None:
         return
     with jax.ensure_compile_time_eval():  # under `jit` of something else these are numbers still
         s, least = np.asarray(values), float(resolution(values))
-    lost = int(np.sum((s > 4 * np.finfo(s.dtype).eps * s.max()) & (s <= least)))
+    lost = int(np.sum((s > 7 * np.finfo(s.dtype).eps * s.max()) & (s <= least)))
     if lost:
         warn_caller(
             f"{lost} of {len(s)} directions of the training data are left untrained: their eigenvalues are below "
             f"{least / s.max():.1e} of the largest, where float32 has no digits. Use float64 "
-            f"(jax.config.update('jax_enable_x64', True)), or a ridge of {least:.1e} or more."
+            f"(jax.config.update('jax_enable_x64', True)), or a ridge of {2 * least:.1e} or more."
         )

@@ -37,8 +37,10 @@ def solver(gram: np.ndarray, ridge: float, t: float) -> Solver:
             pass
     values, vectors = on_one_thread(n, lambda: scipy.linalg.eigh(matrix, check_finite=False))
     values = np.maximum(values, 0)
-    zero = values <= n * eps * values[-1]
+    zero = values <= eps * (
+        10 * values[-1] + 4 * n**0.5 * values.mean()
+    )  # as `equitangents.dynamics.spectrum.resolution`
     safe = np.where(zero, 1, values)
-    late = t * values[-1] * eps**0.5 >= 1 if np.isfinite(t) else True  # as `equitangents.dynamics.spectrum.learned`
+    late = t * values[-1] * eps**0.5 >= 1 if np.isfinite(t) else True
     gains = np.where(zero, 0.0 if late else t, -np.expm1(-safe * t) / safe)
     return Solver(gains=gains.astype(gram.dtype), vectors=vectors)
