@@ -90,6 +90,7 @@ def test_trivial_links_that_do_not_come_are_an_error(monkeypatch):
         (lambda: ChernData(sites=(1, 5)), "at least 2 x 2"),
         (lambda: ChernData(label="both"), "expected label 'trlog' or 'det'"),
         (lambda: ChernData(smooth=1.5), "expected a share of smooth links from 0 to 1"),
+        (lambda: ChernData(smooth=0.5, trivial=True), "expected smooth links or trivial ones alone"),
         (lambda: ChernTraining(steps=0), "expected steps >= 1"),
         (lambda: ChernTraining(piece=5), "expected pieces that divide the batch of 64, got 5"),
     ],

@@ -1,6 +1,6 @@
 """Links with their Chern numbers, drawn as they are needed."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import jax
 import jax.random as jr
@@ -47,6 +47,8 @@ class ChernData:
             raise ValueError(f"expected a lattice of two dimensions, at least 2 x 2, got {self.sites}.")
         if not 0 <= self.smooth <= 1:
             raise ValueError(f"expected a share of smooth links from 0 to 1, got {self.smooth}.")
+        if self.smooth and self.trivial:
+            raise ValueError("expected smooth links or trivial ones alone, got both: most smooth links are trivial.")
         if self.label not in ("trlog", "det"):
             raise ValueError(f"expected label 'trlog' or 'det', got {self.label!r}.")
 
@@ -60,13 +62,14 @@ class ChernData:
         return replace(self, sites=sites)
 
     def haar(self) -> "ChernData":
-        """The same of Haar links alone, in a random gauge."""
-        return ChernData(self.bands, self.sites, self.label, self.trivial, self.batch)
+        """The same of Haar links alone, as they are drawn, in a random gauge."""
+        given = {f.name: getattr(self, f.name) for f in fields(ChernData)}
+        return ChernData(**given | {"smooth": 0.0})
 
     def links(self, key: jax.Array, count: int) -> np.ndarray:
         """(count, *sites, 2, N, N), in the precision JAX is set to; smooth ones first."""
         rough = np.asarray(random_links(key, self.group, self.sites, (count,)).array)
-        smooth = int(self.smooth * count)
+        smooth = round(self.smooth * count)
         if not smooth:
             return rough
         size, direction = jr.split(jr.fold_in(key, 1))

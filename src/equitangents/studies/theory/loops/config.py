@@ -52,6 +52,8 @@ def check(config: LoopsConfig) -> None:
     for side in (config.side, *config.sides):
         if side < 4 or side % 2:
             raise ValueError(f"side, sides: expected even numbers of at least 4, for the heat bath, got {side}.")
+        if side <= LOOPS[config.loops - 1][0]:
+            raise ValueError(f"side, sides: expected lattices larger than the largest loop, got {side}; choose more.")
     if config.steps < 2 or not config.rate > 0 or not config.plain_rate > 0:
         raise ValueError("steps, rate, plain_rate: expected at least 2 steps and rates above 0; choose others.")
     if config.batch > config.train:

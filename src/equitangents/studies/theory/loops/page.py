@@ -7,7 +7,7 @@ from ...piece import Get
 from ..study import Drawing, Page, Section, Table
 from .config import LOOPS, LoopsConfig
 from .networks import LEARNED
-from .work import KINDS, network_name
+from .work import GROWN, KINDS, SLOW, network_name
 
 NAMES = {"equivariant": "gauge equivariant (L-CB)", "plain": "convolutional, on link entries"}
 
@@ -60,7 +60,8 @@ def page(config: LoopsConfig, get: Get) -> Page:
     )
     grown = (
         f" Some are learned after smaller ones, with as many steps for each and the layers of the one before to begin "
-        f"with: {on_the_way}."
+        f"with: {on_the_way}. There equivariant networks have a rate of {GROWN * config.rate:g}, old layers of "
+        f"{GROWN * SLOW * config.rate:g}."
         if on_the_way
         else ""
     )

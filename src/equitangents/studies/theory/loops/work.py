@@ -32,7 +32,8 @@ def pieces(config: LoopsConfig) -> list[Piece]:
             for seed in range(config.seeds):
                 needs = tuple(name for name, _, _ in lattices(config))
                 net = repr(network(config, loop, kind))
-                grown = (LEARNED[loop], GROWN, SLOW) if loop in LEARNED else ()
+                way = LEARNED.get(loop, ())
+                grown = (way, *(repr(network(config, part, kind)) for part in way), GROWN, SLOW) if way else ()
                 how = (loop, kind, seed, config.steps, config.batch, rate_of(config, kind), net, *grown)
                 work = functools.partial(trained, config, loop, kind, seed)
                 out.append(Piece(network_name(loop, kind, seed), kind, how, work, needs=needs))
@@ -127,8 +128,7 @@ def turned(links: np.ndarray, seed: int) -> Any:
 def begun(net: Serial, shape: tuple[int, ...], seed: int, before: Any) -> tuple[list[Any], int]:
     """Weights drawn from the seed, those that a network learned before in place of the first; and how many these are.
 
-    A network that grows by one layer has the trace and the readout drawn anew, without a bias, so that the first
-    gradients are those of the new layer.
+    A network that grows by one layer has the readout drawn anew, without a bias.
     """
     _, params = net.init(jr.key(seed), shape)
     learned = 0
