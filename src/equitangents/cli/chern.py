@@ -112,7 +112,8 @@ def evaluate(
     say(f"accuracy    {percent(found.accuracy)} [{percent(found.low)}, {percent(found.high)}]")
     say(f"guess       {percent(found.guessed)}, the most frequent number")
     say(f"site error  {found.site_error:.4f}, root mean square; correlation {found.correlation:.4f}")
-    say(f"predicted   {percent(float(transfer_accuracy(found.site_error, n)))}, erf(0.5 / (s sqrt(2 n)))")
+    share = percent(float(transfer_accuracy(found.site_error, n)))
+    say(f"predicted   {share}, erf(0.5 / (s sqrt(2 n))), if sites err independently")
     if exact is not None:
         still = vacuum_output(net, state.params, data.bands)
         less = compare(net, state.params, links, data.label, factor=factor, vacuum=still)
