@@ -72,6 +72,7 @@ def load(data: str | os.PathLike[str], *, resize: int | None = None, channels: i
 
 
 def read_digits() -> Dataset:
+    """Handwritten digits of scikit-learn: x (1797, 8, 8, 1) from 0 to 1, ten classes."""
     from sklearn.datasets import load_digits
 
     digits = load_digits()

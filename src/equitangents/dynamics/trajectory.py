@@ -164,12 +164,10 @@ class AbstractTrajectory(eqx.Module):
             return jnp.broadcast_to(end, (*moments.shape, *end.shape)) if moments.ndim else end
         t = jnp.asarray(t).astype(problem.ntk.dtype)
         if t.ndim:
-            self._warn(moments)
-            return jax.vmap(lambda moment: learned(self._clock(moment), problem.spectrum(), b))(t)
+            return self._decomposed(t, moments, b)
         most = 3 * len(b) // (b.shape[1] + 20)
         if moments is None or len(b) < SMALL or most < 8 or problem.decomposed() or not problem.is_known():
-            self._warn(moments)
-            return learned(self._clock(t), problem.spectrum(), b)
+            return self._decomposed(t, moments, b)
         with jax.ensure_compile_time_eval():  # b may be traced, the moment and S are numbers
             clock = self._clock(jnp.asarray(moments, problem.ntk.dtype))
             c = coefficients(clock, problem.bound(), problem.ntk.dtype, most)
@@ -184,20 +182,22 @@ class AbstractTrajectory(eqx.Module):
             outside = apply_series(few, parts.rest, parts.bound, b - parts.vectors @ inside)
             return parts.vectors @ (gains[:, None] * inside) + outside
         if c is None:
-            self._warn(moments)
-            return learned(self._clock(t), problem.spectrum(), b)
+            return self._decomposed(t, moments, b)
         return apply_series(c, problem.matrix(), problem.bound(), b)
 
-    def _warn(self, moments: np.ndarray | None) -> None:
-        """Where the last moment is late enough for small eigenvalues to be left out; nothing where it is traced."""
-        single = self.regression.ntk.dtype == jnp.float32
-        if not single or moments is None or not moments.size or not self.regression.is_known():
-            return
-        values = self.regression.spectrum().values
-        with jax.ensure_compile_time_eval():
-            clock = self._clock(jnp.asarray(moments.max(), values.dtype))
-            if all(concrete(leaf) is not None for leaf in jax.tree.leaves(clock)) and is_late(clock, values[-1]):
-                warn_of_untrained(values)
+    def _decomposed(self, t: Array, moments: np.ndarray | None, b: Float[Array, "n m"]) -> Float[Array, "*times n m"]:
+        """w_t(S) b by the eigendecomposition; a warning where the last moment is late and float32 leaves some out."""
+        spectrum = self.regression.spectrum()
+        single = spectrum.values.dtype == jnp.float32
+        if single and moments is not None and moments.size and self.regression.is_known():
+            with jax.ensure_compile_time_eval():
+                clock = self._clock(jnp.asarray(moments.max(), t.dtype))
+                numbers = all(concrete(leaf) is not None for leaf in jax.tree.leaves(clock))
+                if numbers and is_late(clock, spectrum.values[-1]):
+                    warn_of_untrained(spectrum.values)
+        if t.ndim:
+            return jax.vmap(lambda moment: learned(self._clock(moment), spectrum, b))(t)
+        return learned(self._clock(t), spectrum, b)
 
 
 def _covariance(nngp: Array, k12: Array, nngp1: Array, nngp2: Array | None, b1: Array, b2: Array | None) -> Array:

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from ..kernels.doubtful import warn_caller
+from ..caller import warn_caller
 from .spectrum import resolution
 
 
@@ -18,8 +18,8 @@ def warn_of_untrained(values: Array) -> None:
     """
     if isinstance(values, jax.core.Tracer) or values.dtype != np.float32:
         return
-    with jax.ensure_compile_time_eval():  # under `jit` of something else these are numbers still
-        s, least = np.asarray(values), float(resolution(values))
+    s = np.asarray(values)
+    least = float(resolution(s))
     lost = int(np.sum((s > 7 * np.finfo(s.dtype).eps * s.max()) & (s <= least)))
     if lost:
         warn_caller(

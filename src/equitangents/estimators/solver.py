@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import scipy.linalg
 
+from ..dynamics.spectrum import resolution
 from ..numerics import on_one_thread
 
 
@@ -37,10 +38,8 @@ def solver(gram: np.ndarray, ridge: float, t: float) -> Solver:
             pass
     values, vectors = on_one_thread(n, lambda: scipy.linalg.eigh(matrix, check_finite=False))
     values = np.maximum(values, 0)
-    zero = values <= eps * (
-        10 * values[-1] + 4 * n**0.5 * values.mean()
-    )  # as `equitangents.dynamics.spectrum.resolution`
+    zero = values <= resolution(values)
     safe = np.where(zero, 1, values)
-    late = t * values[-1] * eps**0.5 >= 1 if np.isfinite(t) else True
+    late = t * values[-1] * eps**0.5 >= 1 if np.isfinite(t) else True  # as `equitangents.dynamics.spectrum.is_late`
     gains = np.where(zero, 0.0 if late else t, -np.expm1(-safe * t) / safe)
     return Solver(gains=gains.astype(gram.dtype), vectors=vectors)

@@ -2,14 +2,13 @@
 
 import functools
 import math
-import sys
-import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from ..caller import warn_caller
 from ..nets import AbstractActivation, AbstractLayer, AbstractWeighted, LayerNorm
 from ..nets.base import is_known
 from .activations import estimated_error, has_closed_form
@@ -39,24 +38,6 @@ def warn_of_errors(net: AbstractLayer, *inputs: object) -> None:
                 f"{'' if double else 'use float64, '}name the points where its derivative jumps, if it does, with "
                 "kinks=(...), or register a closed form with @dual.register."
             )
-
-
-NOT_THE_CALLER = {__name__.split(".")[0], "equinox", "jax", "jaxtyping"}
-
-
-def warn_caller(message: str) -> None:
-    """A warning of the line of the user's own code that is being run."""
-    frame = sys._getframe()
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in NOT_THE_CALLER:
-        frame = frame.f_back
-    warnings.warn_explicit(
-        message,
-        UserWarning,
-        frame.f_code.co_filename,
-        frame.f_lineno,
-        frame.f_globals.get("__name__"),
-        frame.f_globals.setdefault("__warningregistry__", {}),
-    )
 
 
 def largest_variances(net: AbstractLayer, *inputs: object) -> dict[int, float]:

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from ..dynamics.checks import check_finite, check_spectrum
 from ..dynamics.regression import as_kernel, evaluate
+from ..dynamics.spectrum import resolution
 from ..groups import Action, FiniteGroup, Irrep, irreps
 from ..groups.finite_group import check_group
 from ..groups.irreps import projector_weights
@@ -110,7 +111,7 @@ def irrep_spectrum(
 
     The Gram matrix of the |G| n images commutes with the group. Only its n rows of the examples themselves are
     evaluated, and each representation, of dimension d over the complex numbers, is one eigenproblem of size n d,
-    instead of one of size |G| n for all. Eigenvalues that cannot be told from zero, below |G| n eps times the largest,
+    instead of one of size |G| n for all. Eigenvalues that cannot be told from zero, below about 10 eps of the largest,
     are zero: those of repeated images, of examples with a symmetry of their own.
 
     Args:
@@ -143,8 +144,9 @@ def irrep_spectrum(
     pair = evaluate(as_kernel(kernel), x, orbit)
     nngp, ntk = (_correlation(name, k, group) for name, k in zip(("nngp", "ntk"), pair, strict=True))
     blocks = tuple(_block(irrep, nngp, ntk, rho) for irrep in irreps(group, "real"))
-    check_spectrum(jnp.asarray(np.sort(np.concatenate([block.values for block in blocks])), ntk.dtype))
-    noise = ntk.shape[0] * group.order * np.finfo(ntk.dtype).eps * max(block.values[0] for block in blocks)
+    values = np.sort(np.concatenate([block.values for block in blocks])).astype(ntk.dtype)
+    check_spectrum(jnp.asarray(values))
+    noise = float(resolution(values))
     blocks = tuple(block._replace(values=np.where(block.values > noise, block.values, 0)) for block in blocks)
     return IrrepSpectrum(blocks, group.order, output)
 
