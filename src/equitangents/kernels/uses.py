@@ -142,22 +142,15 @@ def product_at(step: Step, site: Site, values: list[Any], scale: Any) -> tuple[A
         return z, _scaled(activations, scale), lambda z: z
     params = step.eqn.params
     lhs, rhs, out = params["dimension_numbers"]
-    x = jnp.transpose(values[0], _last(lhs, 0))
-    w = jnp.transpose(values[1], _last(rhs, 1))
-    order, shape = _last(out, 0), step.eqn.outvars[0].aval.shape
+    x = jnp.transpose(values[0], (lhs[0], *lhs[2:], lhs[1]))
+    w = jnp.transpose(values[1], (*rhs[2:], rhs[1], rhs[0]))
+    order, shape = (out[0], *out[2:], out[1]), step.eqn.outvars[0].aval.shape
 
     def finish(z: Array) -> Array:
         return jnp.transpose(z.reshape([shape[axis] for axis in order]), np.argsort(order).tolist())
 
     activations = _windows(x, w.shape[:-2], params).reshape(site.sites, site.inputs)
     return _convolution(params)(x, w).reshape(site.sites, site.outputs), _scaled(activations, scale), finish
-
-
-def _last(spec: tuple[int, ...], channels: int) -> tuple[int, ...]:
-    """Axes in an order that ends with channels: (batch, *sites, channels), or (*window, inputs, outputs)."""
-    first = (spec[0],) if channels == 0 else ()
-    last = (spec[1],) if channels == 0 else (spec[1], spec[0])
-    return (*first, *spec[2:], *last)
 
 
 def _convolution(params: dict[str, Any]) -> Callable[[Array, Array], Array]:
